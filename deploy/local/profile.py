@@ -1,0 +1,43 @@
+"""Where one platform keeps its state and on which addresses it listens.
+
+One platform per machine: both profiles use the same addresses and differ in their state folder only.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PLATFORM_ADDRESS = "10.250.0.1"
+"""On a dummy interface of ours (`catalyst0`): what pods and the node must reach listens here, everything else on loopback."""
+
+POD_RANGE = "10.244.0.0/16"
+SERVICE_RANGE = "10.96.0.0/16"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports; loopback unless said otherwise."""
+
+    api: int = 8700
+    worker_health: int = 8701
+    forge: int = 3700
+    temporal: int = 7233
+    temporal_ui: int = 8233
+    registry: int = 5000
+    """On loopback; images are named `localhost:5000/…` in pods' specs and by BuildKit alike."""
+    ingress: int = 8780
+    """On loopback and on PLATFORM_ADDRESS."""
+    kubernetes: int = 6443
+    """On PLATFORM_ADDRESS."""
+    etcd: int = 2379
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str
+    """`demo` or `test`."""
+    ports: Ports = Ports()
+
+    @property
+    def state(self) -> Path:
+        return Path(os.environ.get("CATALYST_STATE", "/var/lib/catalyst")) / self.name

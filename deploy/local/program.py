@@ -1,0 +1,17 @@
+"""One supervised process of the platform, as a value that becomes a section of supervisord's configuration."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    command: tuple[str, ...]
+    """Absolute path of the binary, then its arguments."""
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    """Account it runs under; root when None."""
+    priority: int = 100
+    """Supervisor starts lower numbers first."""
+    ready: tuple[str, ...] | None = None
+    """What `up` waits for: ("http", url) answers below 500, ("tcp", "host:port") accepts, ("unix", path) accepts; None: not waited for."""
