@@ -1,0 +1,1 @@
+"""The Kubernetes API. Nothing outside this package imports `kubernetes`."""

@@ -1,0 +1,75 @@
+"""What the contract suites run on: the fakes always, the real things where they are.
+
+Real cluster: CATALYST_TEST_KUBECONFIG, the running platform (.catalyst/local.json), or a control plane of our own.
+Nothing of these: skipped with a line that says what is missing; with CATALYST_REQUIRE_PLATFORM=1 that is a failure.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import pytest_asyncio
+
+from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
+from gateways.cluster.fake import InMemoryCluster
+from gateways.cluster.kubernetes import KubernetesCluster
+from tests.gateways.control_plane import ControlPlane, find_binaries
+
+LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
+
+
+def local_platform() -> dict[str, Any]:
+    """What `make up` wrote about the running platform; empty without one."""
+    return json.loads(LOCAL.read_text()) if LOCAL.exists() else {}
+
+
+def missing(what: str) -> NoReturn:
+    text = f"{what}; start the platform with `make up`"
+    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("kubeconfig")
+    if given:
+        yield given
+        return
+    binaries = find_binaries()
+    if binaries is None:
+        missing("No Kubernetes: neither CATALYST_TEST_KUBECONFIG nor built etcd and kube-apiserver")
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries)
+    plane.start()
+    yield str(plane.kubeconfig)
+    plane.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def real_cluster(kubeconfig: str) -> AsyncIterator[KubernetesCluster]:
+    cluster = await KubernetesCluster.connect(kubeconfig)
+    yield cluster
+    await cluster.aclose()
+
+
+@pytest.fixture(params=["fake", "real"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    if request.param == "fake":
+        return InMemoryCluster()
+    found: KubernetesCluster = request.getfixturevalue("real_cluster")
+    return found
+
+
+@pytest_asyncio.fixture
+async def namespace(cluster: Cluster) -> AsyncIterator[str]:
+    """A namespace for one test only."""
+    name = f"contract-{uuid.uuid4().hex[:10]}"
+    await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    with suppress(GatewayError):
+        await cluster.delete(ObjectRef(Kind("v1", "Namespace"), None, name))
