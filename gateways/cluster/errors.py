@@ -1,7 +1,7 @@
 """What the API server's refusals become. Callers branch on the types in activities.protocols; the rest is worth another try.
 
 GatewayError
-├── ClusterConflict     409
+├── ClusterConflict     409, and 422 for another uid than the stored object's
 ├── ClusterRefused      400, 403, 405, 413, 415, 422
 ├── ClusterGone         404, 410
 └── ClusterUnavailable  everything else: 401, 429, 5xx, time-outs, no connection
@@ -37,7 +37,7 @@ def error_from(status: int, body: bytes, what: str, retry_after: str | None = No
         return WatchExpired(text)
     if status == 404:
         return ClusterGone(text)
-    if status == 409:
+    if status == 409 or _is_other_uid(answer):
         return ClusterConflict(text)
     if status in (400, 403, 405, 413, 415, 422):
         return ClusterRefused(text)
@@ -68,6 +68,13 @@ def _is_quota_race(status: int, answer: dict[str, Any]) -> bool:
     # Two creations at once race for the quota's own record and one of them gets a 409 that has nothing to do with its
     # object: it would look like "exists already" to a caller of create.
     return status == 409 and (answer.get("details") or {}).get("kind") == "resourcequotas"
+
+
+def _is_other_uid(answer: dict[str, Any]) -> bool:
+    # Applying with the uid of an object that was replaced since is answered with 422 "uid is immutable", though it is a
+    # precondition that failed; with no object there at all it is a 409.
+    causes = (answer.get("details") or {}).get("causes") or ()
+    return any(cause.get("field") == "metadata.uid" for cause in causes)
 
 
 def _seconds(value: str | None) -> timedelta | None:

@@ -85,8 +85,9 @@ class InMemoryCluster:
 
     def objects(self, kind: str | None = None, namespace: str | None = None) -> list[KubernetesObject]:
         """A copy of what is stored, without a call."""
-        found = [o for k, o in self._objects.items() if kind in (None, k[1]) and namespace in (None, k[2])]
-        return copy.deepcopy(found)
+        return copy.deepcopy(
+            [o for k, o in self._objects.items() if kind in (None, k[1]) and namespace in (None, k[2])]
+        )
 
     def touch(self) -> None:
         """Let the tiny kubelet look at everything again."""
@@ -108,7 +109,7 @@ class InMemoryCluster:
     async def list_all(self, namespace: str, labels: Mapping[str, str]) -> Sequence[KubernetesObject]:
         await self._enter("list_all", None)
         found = [obj for key, obj in self._objects.items() if key[2] == namespace and key[1] not in PASSING]
-        return [copy.deepcopy(obj) for obj in found if has_labels(obj, labels)]
+        return copy.deepcopy([obj for obj in found if has_labels(obj, labels)])
 
     async def create(self, obj: KubernetesObject) -> KubernetesObject:
         ref = ref_of(obj)
@@ -189,10 +190,9 @@ class InMemoryCluster:
         if key_of(ref) not in self._objects:
             raise ClusterGone(f"{describe('log of', ref)}: not found (404)")
         data = self._logs.get((namespace, pod, container), b"")
-        lines = data.splitlines(keepends=True)
         sent = len(data)
         if data and tail_lines != 0:
-            yield b"".join(lines[-tail_lines:] if tail_lines else lines)
+            yield b"".join(data.splitlines(keepends=True)[-(tail_lines or 0) :])
         while follow and key_of(ref) in self._objects:
             await asyncio.sleep(0.01)
             data = self._logs.get((namespace, pod, container), b"")
@@ -235,6 +235,10 @@ class InMemoryCluster:
         ref = ref_of(new)
         home = self._objects.get(key_of(ObjectRef(NAMESPACE, None, ref.namespace or "")))
         if ref.kind.kind not in CLUSTER_SCOPED:
+            if not ref.namespace:
+                raise ClusterRefused(f"{ref.kind.kind} {ref.name}: the object names no namespace")
+            if ref.namespace is None:
+                raise ClusterRefused(f"{ref.kind.kind} {ref.name}: the namespace is missing (405)")
             if home is None:
                 raise ClusterGone(f'{ref.kind.kind} {ref.name}: namespaces "{ref.namespace}" not found (404)')
             if stored is None and is_leaving(home):
@@ -300,4 +304,4 @@ class InMemoryCluster:
 
     def _tell(self, type_: Literal["ADDED", "MODIFIED", "DELETED"], obj: KubernetesObject) -> None:
         for queue in self._queues:
-            queue.put_nowait(WatchEvent(type_, copy.deepcopy(obj)))
+            queue.put_nowait(WatchEvent(type_, copy.deepcopy(obj)))  # a copy each: watchers keep what they get

@@ -59,6 +59,8 @@ class Kubelet:
         # A pod whose status a test wrote (CrashLoopBackOff, …) keeps it; only what is fresh or waiting is looked at.
         if not pod.get("status") or (self._store.pods_become_ready and _is_creating(pod)):
             self._store.put_status(pod, self._pod_status(pod))
+        # Its Deployment counts ready pods anew.
+        self._pending += [owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ()]
 
     def _pod_status(self, pod: KubernetesObject) -> dict[str, Any]:
         ready = self._store.pods_become_ready

@@ -142,7 +142,7 @@ class TestApply:
 
     async def test_generation_counts_the_spec_only(self, cluster: Cluster, namespace: str) -> None:
         first = await cluster.apply(deployment(namespace, replicas=0), manager="catalyst")
-        await cluster.patch(ref(namespace, "web", DEPLOYMENT), {"metadata": {"annotations": {"a": "b"}}})
+        await cluster.patch(ref(namespace, "web", DEPLOYMENT), {"metadata": {"labels": {"a": "b"}}})
         second = await cluster.apply(deployment(namespace, "a:2", replicas=0), manager="catalyst")
         assert (first["metadata"]["generation"], second["metadata"]["generation"]) == (1, 2)
 
@@ -158,6 +158,8 @@ class TestApply:
         assert [c["type"] for c in written["status"]["conditions"]] == ["Tried"]
 
     async def test_other_uid_is_a_conflict(self, cluster: Cluster, namespace: str) -> None:
+        with pytest.raises(ClusterConflict):
+            await cluster.apply(config_map(namespace, metadata={"uid": str(uuid.uuid4())}), manager="catalyst")
         await cluster.apply(config_map(namespace), manager="catalyst")
         with pytest.raises(ClusterConflict):
             await cluster.apply(config_map(namespace, metadata={"uid": str(uuid.uuid4())}), manager="catalyst")
