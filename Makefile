@@ -11,4 +11,6 @@ check: ## lint, types, layers, unit tests
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/unit
 
-test: check ## install what is missing and run every test
+test: check ## install and build what is missing (once about 5 minutes), run every test
+	.venv/bin/python -m deploy.local build
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/gateways

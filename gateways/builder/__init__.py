@@ -1,0 +1,1 @@
+"""Image builds. Nothing outside this package runs buildctl."""

@@ -1,0 +1,1 @@
+"""What an environment answers to the outside, asked through the ingress."""

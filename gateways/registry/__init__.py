@@ -1,0 +1,1 @@
+"""The image registry: the distribution API, and how people write images."""

@@ -1,0 +1,199 @@
+"""Checked-out commits on disk: activities.protocols.Source with the git program.
+
+The repository is a stranger's: git gets no configuration but ours, runs no hooks and no filters, follows no redirect with
+our credential, fetches no submodules, and is stopped when it takes too long or too much room.
+"""
+
+import asyncio
+import base64
+import re
+import shutil
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from activities.protocols import Credential, GatewayError, SourceRefused
+from environments.model import CommitSha, Snapshot
+from gateways.processes import run
+from gateways.source.cache import SourceLimits, folder_size, prune
+from gateways.source.errors import error_from
+from gateways.source.snapshot import READ_FILES, take_snapshot
+
+SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+SIZE_LOOK_SECONDS = 0.5
+MAX_COMPLAINT = 16 * 1024
+"""Bytes of git's output that are kept for the error."""
+
+SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "credential.helper": "",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+    "advice.detachedHead": "false",
+    "init.defaultBranch": "main",
+    "http.followRedirects": "false",
+}
+
+
+@dataclass(frozen=True)
+class GitSource:
+    """Implements Source. `work_folder` may be shared by several workers of one machine."""
+
+    work_folder: Path
+    limits: SourceLimits = field(default_factory=SourceLimits)
+    read_files: Sequence[str] = READ_FILES
+    """fnmatch patterns of the files whose text is in a snapshot."""
+    _locks: dict[Path, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
+
+    async def checkout(self, repository_id: int, clone_url: str, sha: CommitSha, credential: Credential | None) -> Path:
+        """Raises SourceRefused, or SourceUnavailable when the forge doesn't answer."""
+        self._check(clone_url, sha)
+        home = self.work_folder / str(int(repository_id))
+        target = home / sha
+        async with self._locks[target]:
+            if not target.exists():
+                await self._fetch_into(target, clone_url, sha, credential)
+                await asyncio.to_thread(prune, home, self.limits, target)
+        target.touch()  # its last use, which pruning goes by
+        return target
+
+    async def snapshot(self, folder: Path) -> Snapshot:
+        """Raises SourceRefused for more files than a snapshot may have."""
+        return await asyncio.to_thread(take_snapshot, folder, self.read_files)
+
+    def _check(self, clone_url: str, sha: str) -> None:
+        parts = urlsplit(clone_url)
+        allowed = ("http", "https", "file") if self.limits.allow_file_urls else ("http", "https")
+        if not SHA.fullmatch(sha):
+            raise SourceRefused(f"{sha[:80]!r} is no full commit SHA")
+        if parts.scheme not in allowed or parts.username or parts.password:
+            raise SourceRefused(f"A repository is cloned by a plain {' or '.join(allowed)} URL only")
+
+    async def _fetch_into(self, target: Path, url: str, sha: str, credential: Credential | None) -> None:
+        partial = target.with_name(f".partial-{uuid.uuid4().hex}")
+        await asyncio.to_thread(partial.mkdir, parents=True)
+        try:
+            async with asyncio.timeout(self.limits.timeout.total_seconds()):
+                await _Checkout(partial, url, sha, credential, self.limits).run()
+            # Atomic: another process sees the whole commit or nothing. When it was faster, its folder is as good.
+            if not target.exists():
+                partial.rename(target)
+        except TimeoutError as error:
+            seconds = self.limits.timeout.total_seconds()
+            raise SourceRefused(f"Fetching {sha[:12]} took longer than source.timeout ({seconds:.0f} s)") from error
+        except OSError:
+            if not target.exists():
+                raise
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True))
+
+
+@dataclass(frozen=True)
+class _Checkout:
+    """Bringing one commit into one empty folder."""
+
+    folder: Path
+    url: str
+    sha: str
+    credential: Credential | None
+    limits: SourceLimits
+
+    async def run(self) -> None:
+        await self._git("init", "--quiet", "--template=")
+        await self._git("remote", "add", "origin", self.url)
+        await self._fetch_within_size()
+        await self._check_tree()
+        await self._git("checkout", "--quiet", "--detach", "--no-recurse-submodules", self.sha)
+
+    async def _fetch_within_size(self) -> None:
+        fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "origin", self.sha)
+        fetching = asyncio.create_task(self._git(*fetch, credential=self.credential))
+        try:
+            while not (await asyncio.wait({fetching}, timeout=SIZE_LOOK_SECONDS))[0]:
+                self._check_size(await asyncio.to_thread(folder_size, self.folder))
+            await fetching
+            self._check_size(await asyncio.to_thread(folder_size, self.folder))
+        finally:
+            fetching.cancel()
+            await asyncio.wait({fetching})
+
+    async def _check_tree(self) -> None:
+        """Count before anything is written: a few kilobytes of packed trees can unfold into millions of files."""
+        tally = _Tally(self)
+        await self._git("ls-tree", "-r", "-z", "--long", self.sha, output=tally.add)
+
+    def _check_size(self, size: int) -> None:
+        if size > self.limits.max_bytes:
+            raise SourceRefused(
+                f"The files of {self.sha[:12]} are more than source.max_bytes ({self.limits.max_bytes})"
+            )
+
+    def _check_count(self, count: int) -> None:
+        if count > self.limits.max_files:
+            raise SourceRefused(
+                f"Commit {self.sha[:12]} has more files than source.max_files ({self.limits.max_files})"
+            )
+
+    async def _git(
+        self, *arguments: str, credential: Credential | None = None, output: Callable[[bytes], None] | None = None
+    ) -> None:
+        complaint = bytearray()
+
+        def keep(chunk: bytes) -> None:
+            complaint.extend(chunk)
+            del complaint[:-MAX_COMPLAINT]
+            if output:
+                output(chunk)
+
+        environment = git_environment(credential, self.limits.allow_file_urls)
+        if await run(["git", *arguments], output=keep, environment=environment, folder=self.folder):
+            raise self._error(complaint.decode(errors="replace"))
+
+    def _error(self, complaint: str) -> GatewayError:
+        if self.credential:
+            complaint = complaint.replace(self.credential.password or "\0", "***")
+        return error_from(complaint, self.sha, self.url)
+
+
+class _Tally:
+    """Adds up `git ls-tree --long` while it comes, and stops it at the limits."""
+
+    def __init__(self, checkout: _Checkout) -> None:
+        self._checkout = checkout
+        self._rest = b""
+        self._files = self._bytes = 0
+
+    def add(self, chunk: bytes) -> None:
+        *entries, self._rest = (self._rest + chunk).split(b"\0")
+        for entry in entries:
+            size = entry.partition(b"\t")[0].rsplit(None, 1)[-1]
+            self._bytes += int(size) if size.isdigit() else 0
+        self._files += len(entries)
+        self._checkout._check_count(self._files)
+        self._checkout._check_size(self._bytes)
+
+
+def git_environment(credential: Credential | None, allow_file_urls: bool = False) -> dict[str, str]:
+    """Settings and credential by environment: never on a command line, never in the folder's own configuration."""
+    settings = dict(SETTINGS)
+    if credential:
+        token = base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
+        settings["http.extraHeader"] = f"Authorization: Basic {token}"
+    environment = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ALLOW_PROTOCOL": "http:https:file" if allow_file_urls else "http:https",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "LC_ALL": "C",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+    }
+    for number, (key, value) in enumerate(settings.items()):
+        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return environment
