@@ -1,0 +1,120 @@
+"""What a pull request's workflow does to the world: look at the forge, declare or remove its Environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.errors import gateway_errors
+from activities.protocols import Cluster, ClusterConflict, Forge, Kind, ObjectRef
+from environments import labels
+from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
+from environments.names import environment_namespace
+from environments.resources import (
+    environment_key,
+    preview_object,
+    project_namespace_object,
+    team_namespace_object,
+)
+from environments.work import Declared, DeclareRequest, DeclareResult, RemoveRequest
+
+NAMESPACE = Kind("v1", "Namespace")
+ENVIRONMENT = Kind(labels.API_VERSION, "Environment")
+
+
+class NamespaceHeld(Exception):
+    """A namespace of that name belongs to somebody else; the message says to whom."""
+
+
+@dataclass(frozen=True)
+class PullRequestActivities:
+    forges: Mapping[str, Forge]
+    """By the name in PullRequestKey.forge."""
+    cluster: Cluster
+
+    @activity.defn
+    @gateway_errors
+    async def look(self, key: PullRequestKey) -> PullRequest | None:
+        """State and head as the forge has them now (design: rule 1)."""
+        return await self.forges[key.forge].pull_request(key.repository_id, key.number)
+
+    @activity.defn
+    @gateway_errors
+    async def declare(self, request: DeclareRequest) -> DeclareResult:
+        """Namespaces where missing, then the Environment resource at the pull request's head. Idempotent."""
+        key = environment_key(request.identity)
+        stored = await self.cluster.get(_ref(key))
+        if stored and "deletionTimestamp" in stored["metadata"]:
+            text = "The environment before it is still being removed; this one starts as soon as it is gone."
+            return DeclareResult(blocked=text, reason="BeingRemoved", may_change=True)
+        if datetime.now(UTC) > datetime.fromisoformat(request.not_after):
+            text = "This attempt woke up too late and wrote nothing."
+            return DeclareResult(blocked=text, reason="TooLate", may_change=True)
+        try:
+            applied = await self._apply(request)
+        except NamespaceHeld as error:
+            return DeclareResult(blocked=str(error), reason="NamespaceHeld")
+        except ClusterConflict as error:
+            return DeclareResult(blocked=f"Somebody else set a field of it: {error}", reason="FieldConflict")
+        return DeclareResult(declared=_declared(key, request, applied))
+
+    @activity.defn
+    @gateway_errors
+    async def remove(self, request: RemoveRequest) -> bool:
+        """Begin deleting the Environment; True once it is gone. Its own workflow tears down and lets it go (design: rule 3)."""
+        ref = _ref(request.key)
+        stored = await self.cluster.get(ref)
+        if stored is None or request.uid not in (None, stored["metadata"]["uid"]):
+            return True
+        if "deletionTimestamp" not in stored["metadata"]:
+            await self.cluster.delete(ref, uid=stored["metadata"]["uid"])
+        return await self.cluster.get(ref) is None
+
+    async def _apply(self, request: DeclareRequest) -> KubernetesObject:
+        for wanted in (
+            team_namespace_object(request.identity, request.pull_request),
+            project_namespace_object(request.identity, request.pull_request),
+        ):
+            await self._ensure_namespace(wanted)
+        wanted = preview_object(request.identity, request.pull_request, request.retry)
+        return await self.cluster.apply(wanted, manager=labels.MANAGER)
+
+    async def _ensure_namespace(self, wanted: KubernetesObject) -> None:
+        ref = ObjectRef(NAMESPACE, None, wanted["metadata"]["name"])
+        stored = await self.cluster.get(ref)
+        if stored is None:
+            try:
+                await self.cluster.create(wanted)
+                return
+            except ClusterConflict:  # made by another pull request of the same team at this moment
+                stored = await self.cluster.get(ref)
+        _refuse_if_held(wanted, stored)
+
+
+def _refuse_if_held(wanted: KubernetesObject, stored: KubernetesObject | None) -> None:
+    """Names alone prove nothing: `a` + `b-c` and `a-b` + `c` make the same namespace (design: Names)."""
+    metadata = stored["metadata"] if stored else {}
+    found = {**metadata.get("labels", {}), **metadata.get("annotations", {})}
+    expected = {**wanted["metadata"]["labels"], **wanted["metadata"]["annotations"]}
+    if any(found.get(name) != value for name, value in expected.items()):
+        holder = found.get(labels.OWNER) or found.get(labels.REPOSITORY) or "something that is not Catalyst's"
+        raise NamespaceHeld(
+            f"The namespace {wanted['metadata']['name']} belongs to {holder}: rename the repository or its owner."
+        )
+
+
+def _declared(key: EnvironmentKey, request: DeclareRequest, applied: KubernetesObject) -> Declared:
+    identity = request.identity
+    return Declared(
+        key=key,
+        namespace=environment_namespace(identity.team, identity.project, identity.environment),
+        uid=EnvironmentUid(applied["metadata"]["uid"]),
+        generation=applied["metadata"].get("generation", 0),
+        sha=request.pull_request.head_sha,
+        retry=request.retry,
+    )
+
+
+def _ref(key: EnvironmentKey) -> ObjectRef:
+    return ObjectRef(ENVIRONMENT, key.namespace, key.name)
