@@ -13,4 +13,4 @@ check: ## lint, types, layers, unit tests
 
 test: check ## install and build what is missing (once about 5 minutes), run every test
 	.venv/bin/python -m deploy.local build
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/gateways
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways

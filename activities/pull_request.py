@@ -65,7 +65,7 @@ class PullRequestActivities:
         """Begin deleting the Environment; True once it is gone. Its own workflow tears down and lets it go (design: rule 3)."""
         ref = _ref(request.key)
         stored = await self.cluster.get(ref)
-        if stored is None or request.uid not in (None, stored["metadata"]["uid"]):
+        if stored is None or not _belongs_to(stored, request.pull_request):
             return True
         if "deletionTimestamp" not in stored["metadata"]:
             await self.cluster.delete(ref, uid=stored["metadata"]["uid"])
@@ -102,6 +102,11 @@ def _refuse_if_held(wanted: KubernetesObject, stored: KubernetesObject | None) -
         raise NamespaceHeld(
             f"The namespace {wanted['metadata']['name']} belongs to {holder}: rename the repository or its owner."
         )
+
+
+def _belongs_to(stored: KubernetesObject, key: PullRequestKey) -> bool:
+    annotations = stored["metadata"].get("annotations", {})
+    return bool(annotations.get(labels.PULL_REQUEST) == labels.pull_request_annotation(key))
 
 
 def _declared(key: EnvironmentKey, request: DeclareRequest, applied: KubernetesObject) -> Declared:

@@ -73,8 +73,8 @@ class DeclareResult(Value):
 
 class RemoveRequest(Value):
     key: EnvironmentKey
-    uid: EnvironmentUid | None = None
-    by: str = "catalyst"
+    pull_request: PullRequestKey
+    """Whose it must be: somebody else's environment of that name stays."""
 
 
 class ObservedEnvironment(Value):

@@ -1,6 +1,6 @@
 """Input, state and result of the workflows; see environments.work for what passes between workflows and activities."""
 
-from environments.model import Message, PullRequest, PullRequestKey, Value
+from environments.model import EnvironmentKey, Message, PullRequest, PullRequestKey, Value
 from environments.policy import Wishes
 from environments.report import EnvironmentReport
 from environments.work import Declared
@@ -10,12 +10,16 @@ class PullRequestState(Value):
     """What survives continue-as-new: timers, commands and wishes are state (design: rule 7)."""
 
     wishes: Wishes = Wishes()
+    environment: EnvironmentKey | None = None
+    """What may have been declared, whether or not an answer came back."""
     declared: Declared | None = None
     report: EnvironmentReport | None = None
 
 
 class PullRequestInput(Value):
     key: PullRequestKey
+    environment: EnvironmentKey | None = None
+    """Given by Reconcile for a preview whose workflow is gone, in case the forge doesn't know the pull request any more."""
     state: PullRequestState | None = None
 
 

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, VersioningBehavior
-from temporalio.exceptions import ApplicationError
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
-    from environments.labels import MANAGER
     from environments.model import Message, PullRequest
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
+    from environments.resources import environment_key
     from environments.work import DeclareRequest, EnvironmentChanged, RemoveRequest, Request
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
 
@@ -18,11 +18,12 @@ CALL = timedelta(seconds=30)
 """One attempt to talk to forge or cluster; tried again without limit, because giving up would leave a zombie."""
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
-WAIT_FOR_REMOVAL = timedelta(seconds=5)
+TRY_AGAIN = timedelta(seconds=5)
+"""While something is being removed, or an outside system doesn't answer."""
 RETRY = RetryPolicy(maximum_interval=timedelta(seconds=30))
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class PullRequestWorkflow:
     """Declares what should exist for the newest commit, and does not end before it is gone."""
 
@@ -35,18 +36,22 @@ class PullRequestWorkflow:
         self._report = state.report
         self._pull_request: PullRequest | None = None
         self._message: Message | None = None
+        self._environment = state.environment or given.environment
+        self._is_settled = False
         self._news = False
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
         while True:
             self._news = False
-            self._pull_request = await self._look()
-            decision = decide(self._pull_request, self._wishes)
-            settled = await self._carry_out(decision)
-            if isinstance(decision, Remove) and decision.is_final and settled and await self._stays_over():
-                return PullRequestResult(message=decision.message)
-            await self._next_event(LOOK_AGAIN if settled else WAIT_FOR_REMOVAL)
+            try:
+                over = await self._look_and_act()
+            except ActivityError as error:
+                self._note_failure(error)
+            else:
+                if over is not None:
+                    return PullRequestResult(message=over)
+            await self._next_event()
             await self._continue_as_new_if_long()
 
     # --- what happens: facts from webhooks, and wishes of people ---
@@ -106,6 +111,22 @@ class PullRequestWorkflow:
 
     # --- what is done about it ---
 
+    async def _look_and_act(self) -> Message | None:
+        """The reason why it is over, once nothing is left and the forge still says so."""
+        self._pull_request = await self._look()
+        decision = decide(self._pull_request, self._wishes)
+        self._is_settled = await self._carry_out(decision)
+        if isinstance(decision, Remove) and decision.is_final and self._is_settled and await self._stays_over():
+            return decision.message
+        return None
+
+    def _note_failure(self, error: ActivityError) -> None:
+        """Nothing that an outside system answers may end this workflow: it is tried again, and said meanwhile."""
+        if is_cancelled_exception(error):
+            raise error
+        self._message = Message(reason="Waiting", text=f"{error.cause or error} It is tried again.")
+        self._is_settled = False
+
     async def _look(self) -> PullRequest | None:
         return await workflow.execute_activity_method(
             PullRequestActivities.look, self._key, start_to_close_timeout=CALL, retry_policy=RETRY
@@ -121,6 +142,8 @@ class PullRequestWorkflow:
     async def _declare(self, decision: Deploy) -> bool:
         pull_request, retry = self._pull_request, self._wishes.retry
         assert pull_request is not None
+        # Known before the first write, so that what a lost answer left behind is removed too.
+        self._environment = environment_key(decision.identity)
         request = DeclareRequest(
             pull_request=pull_request,
             identity=decision.identity,
@@ -142,14 +165,14 @@ class PullRequestWorkflow:
         return True
 
     async def _remove(self) -> bool:
-        if self._declared is None:
+        if self._environment is None:
             return True
-        request = RemoveRequest(key=self._declared.key, uid=self._declared.uid, by=MANAGER)
+        request = RemoveRequest(key=self._environment, pull_request=self._key)
         gone = await workflow.execute_activity_method(
             PullRequestActivities.remove, request, start_to_close_timeout=CALL, retry_policy=RETRY
         )
         if gone:
-            self._declared = self._report = None
+            self._declared = self._report = self._environment = None
         return gone
 
     async def _stays_over(self) -> bool:
@@ -160,7 +183,8 @@ class PullRequestWorkflow:
         decision = decide(self._pull_request, self._wishes)
         return isinstance(decision, Remove) and decision.is_final and not self._news
 
-    async def _next_event(self, at_most: timedelta) -> None:
+    async def _next_event(self) -> None:
+        at_most = LOOK_AGAIN if self._is_settled else TRY_AGAIN
         try:
             await workflow.wait_condition(lambda: self._news, timeout=at_most, timeout_summary="look again")
         except TimeoutError:
@@ -172,4 +196,6 @@ class PullRequestWorkflow:
             workflow.continue_as_new(PullRequestInput(key=self._key, state=self._state()))
 
     def _state(self) -> PullRequestState:
-        return PullRequestState(wishes=self._wishes, declared=self._declared, report=self._report)
+        return PullRequestState(
+            wishes=self._wishes, environment=self._environment, declared=self._declared, report=self._report
+        )
