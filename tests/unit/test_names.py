@@ -1,5 +1,6 @@
 """Names hold the specification's rules for every input (FR-ENV-020, FR-ENV-021)."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from environments import names
 from environments.model import EnvironmentKey, NamespaceName, PullRequestKey
+from tests.corpora import corpus
 
 COMPONENT = st.text(max_size=120).filter(lambda text: re.search("[a-zA-Z0-9]", text) is not None)
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -81,3 +83,21 @@ def test_environment_workflow_ids_are_a_pair(project: str, environment: str) -> 
 def test_hosts_of_two_projects_with_one_number_differ() -> None:
     hosts = {names.host(NamespaceName(f"team-{project}-pr-12"), "localhost") for project in ("a", "b")}
     assert len(hosts) == 2
+
+
+def test_the_truncation_vectors_of_others() -> None:
+    vectors = json.loads((corpus("k8s-names") / "namespace-truncation-vectors.json").read_text())["vectors"]
+    made = {vector["joined"]: names.namespace_name(*vector["components"]) for vector in vectors}
+    # The vectors follow the specification to the letter; the design drops the hyphen that a cut ends in, and clean
+    # components can hold two in a row nowhere else.
+    assert made == {vector["joined"]: vector["expected"].replace("--", "-") for vector in vectors}
+
+
+def test_whatever_kubernetes_validates_becomes_a_label_it_accepts_or_is_refused() -> None:
+    labels = json.loads((corpus("k8s-names") / "validation-vectors.json").read_text())["dns1123_label"]
+    for text in labels["valid"] + labels["invalid"]:
+        if re.search("[a-zA-Z0-9]", text):
+            assert DNS_LABEL.fullmatch(names.namespace_name(text))
+        else:
+            with pytest.raises(names.InvalidName):
+                names.namespace_name(text)
