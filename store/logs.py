@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,9 +127,12 @@ class FileLog:
         self._turn = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         # A new file instead of an emptied one: a forgotten writer of the attempt before goes on in the old one, unseen.
+        # Locked before it gets its name, so that no reader sees it unlocked and takes it for finished.
+        new = path.with_suffix(f".new.{uuid.uuid4().hex}")
+        self._head = new.open("xb", buffering=0)
+        fcntl.flock(self._head, fcntl.LOCK_EX)
         _remove(path)
-        self._head = path.open("xb", buffering=0)
-        fcntl.flock(self._head, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        new.rename(path)
 
     def write(self, data: bytes) -> None:
         # A build must not fail because its log can't be kept.

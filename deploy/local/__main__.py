@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 
-from deploy.local import etcd, kubernetes
+from deploy.local import debian, kubernetes
 from deploy.local.cache import ensure
 
 NEEDED = {
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> str | None:
     if missing:
         return f"Can't build the control plane: {' and '.join(missing)} missing. Install it and run this again."
     try:
-        for artifact in (etcd.artifact(), kubernetes.artifact()):
+        for artifact in (*debian.artifacts(), kubernetes.artifact()):
             ensure(artifact)
     except (subprocess.CalledProcessError, OSError) as error:
         return f"Building failed: {error}. Check that the package registries can be reached and run this again."

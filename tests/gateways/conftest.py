@@ -19,6 +19,7 @@ from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
 from tests.gateways.control_plane import ControlPlane, find_binaries
+from tests.gateways.services import Pusher, RegistryProcess, find_registry
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -48,6 +49,27 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     plane.start()
     yield str(plane.kubeconfig)
     plane.stop()
+
+
+@pytest.fixture(scope="session")
+def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    given = local_platform().get("registry")
+    if given:
+        yield given if "://" in given else f"http://{given}"
+        return
+    binary = find_registry()
+    if binary is None:
+        missing("No registry: neither the platform's nor the program docker-registry")
+    process = RegistryProcess(binary, tmp_path_factory.mktemp("registry"))
+    yield process.url
+    process.stop()
+
+
+@pytest.fixture
+def pusher(registry_url: str) -> Iterator[Pusher]:
+    pusher = Pusher(registry_url)
+    yield pusher
+    pusher.close()
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -13,13 +13,19 @@ BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager")
 START_SECONDS = 60
 
 
-def find_binaries() -> dict[str, str] | None:
-    """From CATALYST_TEST_BINARIES, the cache of built artifacts, or PATH; None when one is missing."""
+def search_path() -> str:
+    """Like PATH, with CATALYST_TEST_BINARIES before it and the cache of built artifacts behind it."""
     cache = Path(os.environ.get("CATALYST_CACHE", "~/.cache/catalyst")).expanduser() / "artifacts"
     folders = [os.environ.get("CATALYST_TEST_BINARIES", ""), os.environ["PATH"]]
-    folders += [str(folder) for found in cache.glob("*") for folder in (found, found / "bin") if folder.is_dir()]
-    paths = {name: shutil.which(name, path=os.pathsep.join(folders)) for name in BINARIES}
-    return {name: path for name, path in paths.items() if path} if all(paths.values()) else None
+    folders += [str(folder) for folder in cache.glob("*") if folder.is_dir()]
+    return os.pathsep.join(folders)
+
+
+def find_binaries() -> dict[str, str] | None:
+    """From CATALYST_TEST_BINARIES, the cache of built artifacts, or PATH; None when one is missing."""
+    path = search_path()
+    paths = {name: shutil.which(name, path=path) for name in BINARIES}
+    return {name: found for name, found in paths.items() if found} if all(paths.values()) else None
 
 
 @dataclass

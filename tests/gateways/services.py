@@ -1,0 +1,120 @@
+"""Registry and ingress processes for the contract suites, and images put into the registry without a builder."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.gateways.control_plane import free_port, search_path
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def find_registry() -> str | None:
+    return shutil.which("docker-registry", path=search_path())
+
+
+class RegistryProcess:
+    """docker-registry on a free port of loopback, deletion enabled."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        config = {
+            "version": 0.1,
+            "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
+            "http": {"addr": self.url.removeprefix("http://")},
+        }
+        (folder / "config.yml").write_text(json.dumps(config))
+        with (folder / "registry.log").open("wb") as log:
+            self._process = subprocess.Popen([binary, "serve", folder / "config.yml"], stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while not _answers(self.url):
+            assert time.monotonic() < deadline, (folder / "registry.log").read_text()[-2000:]
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v2/", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+class Traefik:
+    """The ingress of the local platform, on a free port of loopback, with one host routed to one backend."""
+
+    def __init__(self, folder: Path, host: str, backend: str) -> None:
+        self.port = free_port()
+        http = {
+            "routers": {"test": {"rule": f"Host(`{host}`)", "service": "test"}},
+            "services": {"test": {"loadBalancer": {"servers": [{"url": backend}]}}},
+        }
+        routes = folder / "routes.yml"
+        routes.write_text(json.dumps({"http": http}))
+        with (folder / "traefik.log").open("wb") as log:
+            command = [
+                Path(sys.executable).parent / "traefik",
+                f"--entrypoints.web.address=127.0.0.1:{self.port}",
+                f"--providers.file.filename={routes}",
+                "--global.checknewversion=false",
+                "--global.sendanonymoususage=false",
+            ]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Pusher:
+    """Puts small images into a registry over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def image(self, repository: str, tag: str, content: str = "") -> str:
+        """The manifest's digest."""
+        config = self._blob(repository, json.dumps({"content": content or tag}).encode())
+        parts = {"config": config | {"mediaType": "application/vnd.oci.image.config.v1+json"}, "layers": []}
+        return self._manifest(repository, tag, MANIFEST, parts)
+
+    def index(self, repository: str, tag: str) -> str:
+        """An index with one manifest that has no tag of its own."""
+        child = self.image(repository, "child", f"in {tag}")
+        size = int(
+            self._http.head(f"/v2/{repository}/manifests/{child}", headers={"Accept": MANIFEST}).headers[
+                "Content-Length"
+            ]
+        )
+        entry = {"mediaType": MANIFEST, "digest": child, "size": size}
+        return self._manifest(repository, tag, INDEX, {"manifests": [entry]})
+
+    def has(self, repository: str, digest: str) -> bool:
+        answer = self._http.head(f"/v2/{repository}/manifests/{digest}", headers={"Accept": f"{MANIFEST}, {INDEX}"})
+        return answer.status_code == 200
+
+    def _manifest(self, repository: str, tag: str, media_type: str, parts: dict[str, Any]) -> str:
+        body = json.dumps({"schemaVersion": 2, "mediaType": media_type} | parts)
+        path = f"/v2/{repository}/manifests/{tag}"
+        answer = self._http.put(path, content=body, headers={"Content-Type": media_type}).raise_for_status()
+        return str(answer.headers["Docker-Content-Digest"])
+
+    def _blob(self, repository: str, data: bytes) -> dict[str, Any]:
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        place = self._http.post(f"/v2/{repository}/blobs/uploads/").raise_for_status().headers["Location"]
+        self._http.put(httpx.URL(place).copy_merge_params({"digest": digest}), content=data).raise_for_status()
+        return {"digest": digest, "size": len(data)}
