@@ -1,10 +1,10 @@
-"""`python -m deploy.local build`: build what the tests' control plane needs, once, into the cache."""
+"""`python -m deploy.local build`: build what the tests need of the local platform, once, into the cache."""
 
 import shutil
 import subprocess
 import sys
 
-from deploy.local import debian, kubernetes
+from deploy.local import buildkit, debian, kubernetes
 from deploy.local.cache import ensure
 
 NEEDED = {
@@ -20,9 +20,9 @@ def main(arguments: list[str]) -> str | None:
         return "usage: python -m deploy.local build"
     missing = [what for program, what in NEEDED.items() if shutil.which(program) is None]
     if missing:
-        return f"Can't build the control plane: {' and '.join(missing)} missing. Install it and run this again."
+        return f"Can't build the local platform's programs: {' and '.join(missing)} missing. Install it and run this again."
     try:
-        for artifact in (*debian.artifacts(), kubernetes.artifact()):
+        for artifact in (*debian.artifacts(), kubernetes.artifact(), buildkit.artifact()):
             ensure(artifact)
     except (subprocess.CalledProcessError, OSError) as error:
         return f"Building failed: {error}. Check that the package registries can be reached and run this again."

@@ -6,20 +6,23 @@ Nothing of these: skipped with a line that says what is missing; with CATALYST_R
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 import pytest_asyncio
 
 from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
+from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
-from tests.gateways.control_plane import ControlPlane, find_binaries
-from tests.gateways.services import Pusher, RegistryProcess, find_registry
+from gateways.registry.distribution import DistributionRegistry
+from tests.gateways.control_plane import ControlPlane, find_binaries, search_path
+from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -63,6 +66,45 @@ def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = RegistryProcess(binary, tmp_path_factory.mktemp("registry"))
     yield process.url
     process.stop()
+
+
+class BuildKitAddress(NamedTuple):
+    buildctl: str
+    address: str
+    registry: str
+    base: str
+    """An image with a shell, in that registry."""
+
+    def builder(self) -> BuildKitBuilder:
+        return BuildKitBuilder(self.buildctl, self.address, self.registry)
+
+    async def resolve(self, image: str) -> str | None:
+        registry = DistributionRegistry(f"http://{self.registry}")
+        try:
+            return await registry.resolve(image)
+        finally:
+            await registry.aclose()
+
+
+@pytest.fixture(scope="session")
+def buildkit(registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKitAddress]:
+    """The platform's builder (CATALYST_TEST_BUILDKIT: its address), or a daemon of our own."""
+    registry, given = registry_url.partition("://")[2], os.environ.get("CATALYST_TEST_BUILDKIT")
+    names = ("buildctl", "busybox") if given else ("buildctl", "busybox", "buildkitd", "runc")
+    programs = {name: shutil.which(name, path=search_path()) for name in names}
+    if not all(programs.values()):
+        missing("No BuildKit: without " + ", ".join(name for name, path in programs.items() if not path))
+    buildctl, daemon, folder = str(programs["buildctl"]), programs.get("buildkitd"), tmp_path_factory.mktemp("buildkit")
+    process = BuildKitProcess(daemon, buildctl, folder, registry) if daemon else None
+    address = process.address if process else str(given)
+    try:
+        base = make_base_image(
+            buildctl, address, registry, Path(str(programs["busybox"])), tmp_path_factory.mktemp("base")
+        )
+        yield BuildKitAddress(buildctl, address, registry, base)
+    finally:
+        if process:
+            process.stop()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,52 @@ def _answers(url: str) -> bool:
         return False
 
 
+class BuildKitProcess:
+    """buildkitd (OCI worker, runc) with everything in `folder`; RUN steps are ours alone here, so they may have the host's network."""
+
+    def __init__(self, binary: str, buildctl: str, folder: Path, registry: str) -> None:
+        self.address = f"unix://{folder}/buildkitd.sock"
+        (folder / "buildkitd.toml").write_text(
+            f'root = "{folder}/root"\n[grpc]\naddress = ["{self.address}"]\n'
+            f'[worker.oci]\nnetworkMode = "host"\n[worker.containerd]\nenabled = false\n'
+            f'[registry."{registry}"]\nhttp = true\n'
+        )
+        with (folder / "buildkitd.log").open("wb") as log:
+            command = [binary, "--config", str(folder / "buildkitd.toml")]
+            # The daemon looks for runc by name, and a machine may have it in our cache only.
+            environment = os.environ | {"PATH": search_path()}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        deadline = time.monotonic() + 30
+        workers = [buildctl, f"--addr={self.address}", "debug", "workers"]
+        while subprocess.run(workers, capture_output=True, check=False).returncode:
+            ended = self._process.poll() is not None or time.monotonic() > deadline
+            assert not ended, (folder / "buildkitd.log").read_text()[-2000:]
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def make_base_image(buildctl: str, address: str, registry: str, busybox: Path, folder: Path) -> str:
+    """Push a static busybox as an image with a shell; its reference."""
+    shutil.copy(busybox, folder / "sh")
+    names = ["sh", "echo", "false", "sleep"]
+    lines = ["FROM scratch", *(f"COPY sh /bin/{name}" for name in names)]
+    (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+    base = f"{registry}/contract/base:busybox"
+    command: list[str] = [
+        buildctl,
+        f"--addr={address}",
+        "build",
+        "--frontend=dockerfile.v0",
+        f"--local=context={folder}",
+    ]
+    command += [f"--local=dockerfile={folder}", f"--output=type=image,push=true,name={base}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return base
+
+
 class Traefik:
     """The ingress of the local platform, on a free port of loopback, with one host routed to one backend."""
 
@@ -63,7 +110,7 @@ class Traefik:
         routes = folder / "routes.yml"
         routes.write_text(json.dumps({"http": http}))
         with (folder / "traefik.log").open("wb") as log:
-            command = [
+            command: list[str | Path] = [
                 Path(sys.executable).parent / "traefik",
                 f"--entrypoints.web.address=127.0.0.1:{self.port}",
                 f"--providers.file.filename={routes}",
