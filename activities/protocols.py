@@ -9,7 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-from environments.model import CommitSha, KubernetesObject, PullRequest, PullRequestKey, Snapshot, Value
+from environments.model import (
+    CommitSha,
+    EnvironmentKey,
+    KubernetesObject,
+    PullRequest,
+    PullRequestKey,
+    Snapshot,
+    Value,
+)
+from environments.work import Request
 
 
 class GatewayError(Exception):
@@ -288,6 +297,54 @@ class IndexRow(Value):
     pull_request: PullRequestKey | None
     report: dict[str, Any]
     """environments.report.EnvironmentReport as JSON."""
+
+
+# --- the workflows themselves ------------------------------------------------------------------------------------
+
+
+class OwnerRefused(GatewayError):
+    """A workflow's validator said no to an update; the message is its sentence."""
+
+    retryable = False
+
+
+class OwnerGone(GatewayError):
+    """No such workflow runs: its pull request is over, or was never seen."""
+
+    retryable = False
+
+
+class Owners(Protocol):
+    """The workflows that own pull requests and environments, found by names.pull_request_workflow_id and environment_workflow_id.
+    Temporal not answering is a retryable GatewayError."""
+
+    async def wake_pull_request(
+        self,
+        key: PullRequestKey,
+        signal: str,
+        request: Request,
+        *,
+        may_start: bool,
+        environment: EnvironmentKey | None = None,
+    ) -> bool:
+        """Signal it, starting it where it doesn't run and may. False: it doesn't run and may not start (`closed` never starts)."""
+        ...
+
+    async def wake_environment(self, key: EnvironmentKey) -> None:
+        """Signal `look`, starting the workflow where it doesn't run."""
+        ...
+
+    async def runs(self, workflow_id: str) -> bool:
+        """By Describe of its id, never by visibility, which lags (design: rule 3)."""
+        ...
+
+    async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
+        """Update `retry`, `close` or `override`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
+        ...
+
+    async def ask_environment(self, key: EnvironmentKey, update: str, request: Request) -> str:
+        """Update `retry`, `close` or `override`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
+        ...
 
 
 class Audit(Protocol):

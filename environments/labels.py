@@ -19,8 +19,23 @@ REPOSITORY = "catalyst.dev/repository"
 PULL_REQUEST = "catalyst.dev/pull-request"
 """On an Environment: `<forge>/<repository id>/<number>`."""
 
+BRANCH = "catalyst.dev/branch"
+UID = "catalyst.dev/environment-uid"
+"""Label on an environment namespace and on every object of ours in it: `metadata.uid` of the Environment."""
+ROLLOUT = "catalyst.dev/rollout"
+"""Label on every object of ours in an environment namespace, and on its pods: number of the rollout that wrote it last."""
+FENCE = "catalyst.dev/fence"
+"""Annotation on an environment namespace: number of the newest rollout, or DELETING (design: rule 2)."""
+DELETING = "deleting"
+RESOURCE = "catalyst.dev/environment-resource"
+"""Annotation on an environment namespace: `<project namespace>/<name>` of the Environment that it belongs to."""
+DECLARED_AT = "catalyst.dev/declared-at"
+"""Annotation on an Environment: milliseconds since 1970 of the decision that wrote it; an older one is refused (rule 2)."""
+
 MANAGER = "catalyst"
 """Field manager of what we declare (design: rule 10)."""
+DETECTION_MANAGER = "catalyst-detection"
+OVERRIDE_MANAGER = "catalyst-override"
 
 
 def pull_request_annotation(key: PullRequestKey) -> str:

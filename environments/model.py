@@ -228,6 +228,32 @@ class PlatformAddress(Value):
     """Namespace whose pods are the ingress; None: it runs on the nodes."""
 
 
+class ClusterNetwork(Value):
+    """What of the cluster's own network previews may not reach; read from the cluster, never typed in (design: Security)."""
+
+    pod_ranges: tuple[str, ...]
+    """CIDRs."""
+    service_ranges: tuple[str, ...]
+    node_addresses: tuple[str, ...]
+    """Addresses of nodes and of the API server, without mask."""
+    ingress_address: str | None = None
+    """Where pods reach the ingress when it runs on a node; None: it runs in pods of PlatformAddress.ingress_namespace."""
+
+
+class Quota(Value):
+    """Bounds of one environment namespace, in Kubernetes' own notation."""
+
+    requests_cpu: str = "2"
+    limits_cpu: str = "4"
+    requests_memory: str = "4Gi"
+    limits_memory: str = "8Gi"
+    storage: str = "20Gi"
+    pods: int = 20
+    default_cpu: str = "500m"
+    """Limit of a container that names none; requests are a twentieth of it (25m), so that 20 previews fit two cores."""
+    default_memory: str = "512Mi"
+
+
 class RenderRequest(Value):
     """Everything a renderer needs; the same request always renders the same objects."""
 

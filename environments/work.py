@@ -30,6 +30,18 @@ class Request(BaseModel):
     sha: str | None = None
 
 
+class OverrideRequest(Request):
+    """Signal and update `override`: what is given is set, what isn't stays; `reset` forgets all that people set before."""
+
+    command: str | None = None
+    workdir: str | None = None
+    port: int | None = None
+    env: dict[str, str] | None = None
+    image: str | None = None
+    tag: str | None = None
+    reset: bool = False
+
+
 class Declared(Value):
     """The Environment resource as it was declared last."""
 

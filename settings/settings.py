@@ -1,0 +1,130 @@
+"""Settings by environment variables `CATALYST_…` (nested with `__`: CATALYST_API__PORT); docs/settings.md lists them all.
+
+Temporal's own variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TLS …) are Temporal's and not repeated here.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ApiSettings(BaseModel):
+    host: str = "127.0.0.1"
+    """Address to listen on; loopback, because whoever publishes it puts TLS in front."""
+    port: int = 8700
+    max_body_bytes: int = 5 * 1024 * 1024
+    """Of a webhook; GitHub's own limit is 25 MB, but what we read of one fits into a few kilobytes."""
+    public_url: str = "http://localhost:8700"
+    """How people reach the API; for links on pull requests."""
+
+
+class WorkerSettings(BaseModel):
+    health_host: str = "127.0.0.1"
+    health_port: int = 8701
+    graceful_shutdown: timedelta = timedelta(seconds=10)
+    """How long activities may go on after SIGTERM; Kubernetes' grace period must be longer."""
+    max_cached_workflows: int = 200
+    """In memory: quiet pull requests cost disk, not memory."""
+    concurrent_builds: int = 2
+    reconcile_every: timedelta = timedelta(seconds=60)
+
+
+class LogSettings(BaseModel):
+    folder: Path = Path("/var/lib/catalyst/logs")
+    """The log store: build, install and container logs of rollouts."""
+    max_bytes: int = 8 * 1024 * 1024
+    """Of one log: beginning; 256 KiB of its end are kept besides."""
+    keep_days: int = 14
+    format: str = "console"
+    """Of the processes' own logs: `console` or `json`."""
+    level: str = "INFO"
+
+
+class RegistrySettings(BaseModel):
+    host: str = "localhost:5000"
+    """Host and port of our registry, as images are named by in pods and builds."""
+    scheme: str = "http"
+
+
+class BuilderSettings(BaseModel):
+    address: str = "unix:///run/buildkit/buildkitd.sock"
+    buildctl: str = "buildctl"
+    """The program: a name on PATH or a path."""
+    timeout: timedelta = timedelta(minutes=20)
+
+
+class SourceSettings(BaseModel):
+    timeout: timedelta = timedelta(seconds=120)
+    max_bytes: int = 1 << 30
+    """Of what is fetched, and of the files checked out."""
+    max_files: int = 100_000
+
+
+class GiteaSettings(BaseModel):
+    url: str = ""
+    """Base URL; empty: no Gitea is served."""
+    user: str = ""
+    """The account that the token belongs to; only its comments are edited."""
+    token: SecretStr = SecretStr("")
+    webhook_secret: SecretStr = SecretStr("")
+
+
+class GitHubSettings(BaseModel):
+    webhook_secret: SecretStr = SecretStr("")
+    """Empty: GitHub's webhooks are verified against nothing and refused."""
+
+
+class IngressSettings(BaseModel):
+    address: str = "127.0.0.1"
+    """Where the product itself reaches the ingress, to ask whether a URL answers."""
+    port: int = 8780
+    domain: str = "localhost"
+    """Environments are at `<environment namespace>.<domain>`."""
+    scheme: str = "http"
+    ingress_class: str = "traefik"
+    namespace: str | None = None
+    """Namespace whose pods are the ingress; none: it runs on the nodes."""
+    pod_address: str | None = None
+    """Where pods reach the ingress when it runs on the nodes; none: the first node's address."""
+
+
+class ImageSettings(BaseModel):
+    shell: str = "catalyst/shell:1"
+    """Generic container with git and a shell, for source containers and unrecognised projects."""
+    node: str = "node:22"
+    """Runs Node projects whose repository says nothing else."""
+
+
+class RolloutSettings(BaseModel):
+    start_timeout: timedelta = timedelta(minutes=5)
+    """From applied objects to pods that answer."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="CATALYST_", env_nested_delimiter="__", extra="ignore")
+
+    kubeconfig: Path | None = None
+    """None: the pod's own service account."""
+    account: str = "catalyst"
+    """The user name that the API server knows us by; the fencing policies match on it (design: rule 2)."""
+    database_url: str = "sqlite+aiosqlite:////var/lib/catalyst/catalyst.db"
+    work_folder: Path = Path("/var/lib/catalyst/work")
+    """Checked-out commits; a cache that may be deleted at any time."""
+    ca_bundle: Path | None = None
+    """PEM file that pods and builds need to reach package registries, where a private CA stands in between."""
+    task_queue: str = "catalyst"
+    bootstrap_token: SecretStr = SecretStr("")
+    """An API token that is made known at start (stored hashed), for whoever sets the platform up; empty: none."""
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+    registry: RegistrySettings = Field(default_factory=RegistrySettings)
+    builder: BuilderSettings = Field(default_factory=BuilderSettings)
+    source: SourceSettings = Field(default_factory=SourceSettings)
+    gitea: GiteaSettings = Field(default_factory=GiteaSettings)
+    github: GitHubSettings = Field(default_factory=GitHubSettings)
+    ingress: IngressSettings = Field(default_factory=IngressSettings)
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    rollout: RolloutSettings = Field(default_factory=RolloutSettings)
