@@ -3,6 +3,7 @@
 A fresh clone on the same machine starts at once because `ensure` finds what an earlier checkout built.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -37,9 +38,19 @@ class Artifact:
 
 
 def ensure(artifact: Artifact) -> Path:
-    """Return the folder of the artifact, building it first where it is missing."""
+    """Return the folder of the artifact, building it first where it is missing.
+
+    Two builders at once (two checkouts, `make up` beside `make test`) build it once: the second one waits.
+    """
     if artifact.folder.exists():
         return artifact.folder
+    artifact.folder.parent.mkdir(parents=True, exist_ok=True)
+    with artifact.folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return artifact.folder if artifact.folder.exists() else _build(artifact)
+
+
+def _build(artifact: Artifact) -> Path:
     partial = artifact.folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

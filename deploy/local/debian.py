@@ -7,27 +7,53 @@ from pathlib import Path
 
 from deploy.local.cache import Artifact
 
+CONTAINERD = ("containerd", "usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/bin/ctr")
+CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap", "firewall", "tuning")
+
 
 def artifacts() -> list[Artifact]:
-    """`etcd`, `docker-registry`, `runc` and a static `busybox`, each alone in its folder."""
+    """`etcd`, `docker-registry`, `runc`, a static `busybox`, containerd and CNI plugins, each in its folder."""
     return [
-        _program("etcd-server", "usr/bin/etcd"),
-        _program("docker-registry", "usr/bin/docker-registry"),
-        _program("runc", "usr/sbin/runc"),
-        _program("busybox-static", "bin/busybox"),
+        _programs("etcd-server", "usr/bin/etcd"),
+        _programs("docker-registry", "usr/bin/docker-registry"),
+        _programs("runc", "usr/sbin/runc"),
+        _programs("busybox-static", "bin/busybox"),
+        _programs(*CONTAINERD),
+        cni_plugins(),
     ]
 
 
-def _program(package: str, path: str) -> Artifact:
-    """`path`: of the program inside the package."""
-    return Artifact(Path(path).name, (package, path), usual_seconds=10, build=partial(_unpack, package, path))
+def cni_plugins() -> Artifact:
+    """A folder with CNI_PLUGINS in it, as containerd and buildkitd want it."""
+    paths = tuple(f"usr/lib/cni/{plugin}" for plugin in CNI_PLUGINS)
+    return _programs("containernetworking-plugins", *paths, name="cni")
 
 
-def _unpack(package: str, path: str, folder: Path) -> None:
+def program(name: str) -> Path:
+    """Path of a program from `artifacts()`, built or not.
+
+    Raises KeyError for a program that none of them holds.
+    """
+    for artifact in artifacts():
+        if name in (Path(str(path)).name for path in artifact.recipe[1:]):
+            return artifact.folder / name
+    raise KeyError(f"no Debian package of ours holds the program {name}")
+
+
+def _programs(package: str, *paths: str, name: str | None = None) -> Artifact:
+    """`paths`: of the programs inside the package; the artifact is called after the first unless `name` is given."""
+    name = name or Path(paths[0]).name
+    return Artifact(name, (package, *paths), usual_seconds=10, build=partial(_unpack, package, paths))
+
+
+def _unpack(package: str, paths: tuple[str, ...], folder: Path) -> None:
     unpacked = folder / "package"
     subprocess.run(["apt-get", "update", "-qq"], check=True)
     # apt downloads into the working directory, as its own unprivileged user where it can.
     subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
-    subprocess.run(["dpkg-deb", "-x", str(next(folder.glob("*.deb"))), str(unpacked)], check=True)
-    shutil.copy2(unpacked / path, folder / Path(path).name)
+    archive = next(folder.glob("*.deb"))
+    subprocess.run(["dpkg-deb", "-x", str(archive), str(unpacked)], check=True)
+    for path in paths:
+        shutil.copy2(unpacked / path, folder / Path(path).name)
+    archive.unlink()
     shutil.rmtree(unpacked)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PLATFORM_ADDRESS = "10.250.0.1"
-"""On a dummy interface of ours (`catalyst0`): what pods and the node must reach listens here, everything else on loopback."""
+"""On a bridge of ours without ports (`catalyst0`; some kernels know no dummy interface): what pods and the node must reach listens here, everything else on loopback."""
 
 POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
@@ -40,4 +40,22 @@ class Profile:
 
     @property
     def state(self) -> Path:
+        """All that this profile keeps; gone with `purge` and `--fresh`."""
         return Path(os.environ.get("CATALYST_STATE", "/var/lib/catalyst")) / self.name
+
+    @property
+    def logs(self) -> Path:
+        """One file per program: `<program>.log`."""
+        return self.state / "logs"
+
+    @property
+    def pki(self) -> Path:
+        return self.state / "pki"
+
+    def kubeconfig(self, user: str) -> Path:
+        """Of `admin`, `catalyst` (the product), `traefik`, `netpol` or one of Kubernetes' own programs; client certificates, 0600."""
+        return self.state / "kubeconfigs" / f"{user}.conf"
+
+    def secret(self, name: str) -> Path:
+        """A file 0600, made once per state."""
+        return self.state / "secrets" / name
