@@ -1,0 +1,56 @@
+"""Who asked for what, when, and what came of it. Every method may raise DatabaseUnavailable."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from store.database import Database
+from store.models import AuditRow, now
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    id: int
+    at: datetime
+    who: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    outcome: str
+
+
+@dataclass(frozen=True)
+class DatabaseAudit:
+    """Implements activities.protocols.Audit, and more for the API."""
+
+    database: Database
+
+    async def record(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """Something that was done. No secrets in `detail`."""
+        await self.begin(actor, action, subject, detail)
+
+    async def begin(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> int:
+        """Before it is done, so that nothing is done unrecorded; the entry's id, for `conclude`."""
+        row = AuditRow(at=now(), who=actor, action=action, subject=subject, detail=dict(detail), outcome="")
+        async with self.database.write() as session:
+            session.add(row)
+        return row.id
+
+    async def conclude(self, id: int, outcome: str) -> None:
+        async with self.database.write() as session:
+            await session.execute(update(AuditRow).where(AuditRow.id == id).values(outcome=outcome))
+
+    async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """The newest first."""
+        query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(AuditRow.subject == subject)
+        async with self.database.read() as session:
+            return [_entry(row) for row in await session.scalars(query)]
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(row.id, row.at, row.who, row.action, row.subject, row.detail, row.outcome)

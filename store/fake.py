@@ -1,0 +1,57 @@
+"""In-memory stores for tests of workflows and activities."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from activities.protocols import IndexRow
+from environments.model import Phase
+from environments.report import EnvironmentReport
+
+
+class InMemoryIndex:
+    """Implements Index by the same rules as the database's."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], IndexRow] = {}
+        """By namespace and uid."""
+
+    async def put(self, row: IndexRow) -> None:
+        stored = self.rows.get((row.namespace, row.uid))
+        if stored is None or _may_follow(stored, EnvironmentReport.model_validate(row.report)):
+            self.rows[row.namespace, row.uid] = row
+
+    async def remove(self, namespace: str, uid: str) -> None:
+        stored = self.rows.get((namespace, uid))
+        if stored is not None:
+            report = {**stored.report, "phase": Phase.DELETED.value, "url": None}
+            self.rows[namespace, uid] = stored.model_copy(update={"report": report})
+
+    async def get(self, namespace: str) -> IndexRow | None:
+        found = [row for row in self.rows.values() if row.namespace == namespace]
+        return found[-1] if found else None
+
+
+class InMemoryAudit:
+    """Implements Audit."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, str, dict[str, Any]]] = []
+        """Who, action, subject, detail."""
+        self.outcomes: dict[int, str] = {}
+
+    async def record(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+        await self.begin(actor, action, subject, detail)
+
+    async def begin(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> int:
+        self.entries.append((actor, action, subject, dict(detail)))
+        return len(self.entries)
+
+    async def conclude(self, id: int, outcome: str) -> None:
+        self.outcomes[id] = outcome
+
+
+def _may_follow(stored: IndexRow, report: EnvironmentReport) -> bool:
+    said = EnvironmentReport.model_validate(stored.report)
+    if said.phase == Phase.DELETED:
+        return False
+    return said.updated_at is None or report.updated_at is None or said.updated_at <= report.updated_at
