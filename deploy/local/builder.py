@@ -1,0 +1,181 @@
+"""buildkitd as the platform runs it: builds are hostile code, in a network that reaches the outside and nothing of ours.
+
+Where the host trusts a private certificate authority, every RUN step gets the host's bundle by a small program in front
+of runc (go/runc); Dockerfiles need no change.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from string import Template
+
+from deploy.local import buildkit, debian
+from deploy.local.addons.resolvers import resolvers
+from deploy.local.cache import Artifact, ensure
+from deploy.local.certificates import host_bundle
+from deploy.local.profile import PLATFORM_ADDRESS, POD_RANGE, SERVICE_RANGE, Ports, Profile
+from deploy.local.program import Program
+
+BRIDGE = "catalyst-build"
+BUILD_RANGE = "10.245.0.0/16"
+"""Wide, because addresses of steps that were killed are given back only when the network is closed."""
+CHAIN = "CATALYST-BUILD"
+LINK_LOCAL = "169.254.0.0/16"
+"""Where clouds keep their metadata."""
+ADDRESSES = Path("/var/lib/cni/networks") / BRIDGE
+"""What the CNI plugin host-local has given away."""
+RUNC = Path(__file__).parent / "go" / "runc"
+
+CONFIGURATION = Template("""\
+root = "$folder/root"
+[grpc]
+address = ["$address"]
+[dns]
+nameservers = $resolvers
+[worker.containerd]
+enabled = false
+[worker.oci]
+binary = "$runc"
+networkMode = "cni"
+cniBinaryPath = "$plugins"
+cniConfigPath = "$folder/network.conflist"
+cniPoolSize = 2
+max-parallelism = 4
+gc = true
+reservedSpace = "1GB"
+maxUsedSpace = "10GB"
+minFreeSpace = "5GB"
+[registry."docker.io"]
+mirrors = ["$registry"]
+[registry."$registry"]
+http = true
+""")
+
+
+def runc_artifact() -> Artifact:
+    """`runc` that hands the host's certificates on; it needs CATALYST_RUNC and CATALYST_CA_BUNDLE."""
+    return Artifact("build-runc", (RUNC / "go.mod", RUNC / "main.go"), usual_seconds=15, build=_compile)
+
+
+def address(profile: Profile) -> str:
+    """As buildctl's --addr takes it."""
+    return f"unix://{_socket(profile)}"
+
+
+def program(profile: Profile) -> Program:
+    """Write the daemon's configuration into the state folder; the process that reads it."""
+    folder = _folder(profile)
+    folder.mkdir(parents=True, exist_ok=True)
+    runc, environment = _runc()
+    (folder / "network.conflist").write_text(json.dumps(network()))
+    (folder / "buildkitd.toml").write_text(configuration(profile, runc))
+    command = (str(ensure(buildkit.artifact()) / "buildkitd"), f"--config={folder}/buildkitd.toml")
+    return Program("buildkitd", command, environment, priority=300, ready=("unix", str(_socket(profile))))
+
+
+def configuration(profile: Profile, runc: Path) -> str:
+    """buildkitd.toml."""
+    values = {
+        "folder": str(_folder(profile)),
+        "address": address(profile),
+        "resolvers": json.dumps(resolvers()),
+        "runc": str(runc),
+        "plugins": str(debian.cni_plugins().folder),
+        "registry": f"localhost:{profile.ports.registry}",
+    }
+    return CONFIGURATION.substitute(values)
+
+
+def network() -> dict[str, object]:
+    """The CNI configuration of RUN steps. Who may reach what, and address translation, is open_network()'s."""
+    ipam = {"type": "host-local", "ranges": [[{"subnet": BUILD_RANGE}]], "routes": [{"dst": "0.0.0.0/0"}]}
+    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "ipam": ipam}
+    return {"cniVersion": "0.4.0", "name": BRIDGE, "plugins": [bridge]}
+
+
+def rules(ports: Ports, servers: list[str]) -> list[str]:
+    """Of CHAIN, for what comes from BRIDGE: DNS and the ingress pass, the rest of the platform and the host doesn't.
+
+    `servers`: the name servers that steps ask.
+    """
+    dns = [f"-d {server} -p {protocol} --dport 53 -j RETURN" for server in servers for protocol in ("udp", "tcp")]
+    ingress = f"-d {PLATFORM_ADDRESS} -p tcp --dport {ports.ingress} -j RETURN"
+    closed = [f"-d {where} -j DROP" for where in (SERVICE_RANGE, POD_RANGE, BUILD_RANGE, LINK_LOCAL)]
+    return [*dns, ingress, *closed, "-m addrtype --dst-type LOCAL -j DROP"]
+
+
+def open_network(ports: Ports | None = None) -> None:
+    """Make the bridge and its rules, before any build runs; repeating it changes nothing.
+
+    `ports`: where the ingress listens; the usual ones when None. Raises subprocess.CalledProcessError.
+    """
+    if not Path("/sys/class/net", BRIDGE).exists():
+        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+    version_6 = Path("/proc/sys/net/ipv6/conf", BRIDGE, "disable_ipv6")
+    if version_6.exists():
+        # The rules are for version 4, and no step needs the other.
+        version_6.write_text("1")
+    # In `raw`, because Kubernetes' own rules would translate and accept before anything in `filter` is asked.
+    lines = [
+        "*raw",
+        f":{CHAIN} -",
+        *(f"-A {CHAIN} {rule}" for rule in rules(ports or Ports(), resolvers())),
+        "COMMIT",
+        "",
+    ]
+    subprocess.run(["iptables-restore", "--wait", "--noflush"], input="\n".join(lines).encode(), check=True)
+    for table, chain, *rule in _hooks():
+        if not _succeeds("iptables", "--wait", "-t", table, "-C", chain, *rule):
+            _run("iptables", "--wait", "-t", table, "-I", chain, *rule)
+
+
+def close_network() -> None:
+    """Take away what open_network() and builds left; fine when there is nothing."""
+    for table, chain, *rule in _hooks():
+        while _succeeds("iptables", "--wait", "-t", table, "-D", chain, *rule):
+            pass
+    for action in ("-F", "-X"):
+        _succeeds("iptables", "--wait", "-t", "raw", action, CHAIN)
+    _succeeds("ip", "link", "delete", BRIDGE)
+    for file in ADDRESSES.glob("*"):
+        file.unlink()
+
+
+def _hooks() -> list[list[str]]:
+    """Rules in chains that aren't ours: table, chain, and the rule."""
+    return [
+        ["raw", "PREROUTING", "-i", BRIDGE, "-j", CHAIN],
+        ["nat", "POSTROUTING", "-s", BUILD_RANGE, "!", "-d", BUILD_RANGE, "-j", "MASQUERADE"],
+        ["filter", "FORWARD", "-i", BRIDGE, "-j", "ACCEPT"],
+        ["filter", "FORWARD", "-o", BRIDGE, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"],
+    ]
+
+
+def _runc() -> tuple[Path, dict[str, str]]:
+    """The program that starts RUN steps, and what it must be told."""
+    plain = debian.program("runc")
+    if (bundle := host_bundle()) is None:
+        return plain, {}
+    return ensure(runc_artifact()) / "runc", {"CATALYST_RUNC": str(plain), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
+
+
+def _folder(profile: Profile) -> Path:
+    return profile.state / "builder"
+
+
+def _socket(profile: Profile) -> Path:
+    return _folder(profile) / "buildkitd.sock"
+
+
+def _compile(folder: Path) -> None:
+    command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/runc", "."]
+    subprocess.run(command, cwd=RUNC, env=os.environ | {"CGO_ENABLED": "0"}, check=True)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

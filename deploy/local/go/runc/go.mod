@@ -1,0 +1,3 @@
+module catalyst.local/runc
+
+go 1.24
