@@ -161,7 +161,8 @@ class Forge(Protocol):
         ...
 
     async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
-        """Create or edit in place our one comment that contains the marker (only ever our own account's). Idempotent."""
+        """Create or edit in place our one comment that contains the marker (only ever our own account's). Idempotent.
+        Raises ForgeRefused, also for a pull request that doesn't exist (any more)."""
         ...
 
     async def put_status(
@@ -172,11 +173,12 @@ class Forge(Protocol):
         description: str,
         url: str | None,
     ) -> None:
-        """The commit status with context `catalyst/preview`."""
+        """The commit status with context `catalyst/preview`. Raises ForgeRefused, also for a repository that doesn't exist (any more)."""
         ...
 
-    async def clone_credential(self, repository_id: int) -> Credential | None:
-        """For git over HTTP; None where none is needed."""
+    async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
+        """For git over HTTP; None where none is needed, and for a URL that is not this repository's on this forge: people can edit a
+        Project's URL, and our token goes nowhere else."""
         ...
 
 

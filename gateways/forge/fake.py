@@ -7,6 +7,9 @@ from typing import Any, Literal
 from activities.protocols import Credential, OpenPullRequest
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.faking import Controls
+from gateways.forge.errors import ForgeGone
+
+CREDENTIAL = Credential("catalyst", "a-token")
 
 
 class InMemoryForge(Controls):
@@ -20,6 +23,7 @@ class InMemoryForge(Controls):
         """By pull request, then by marker."""
         self.statuses: dict[CommitSha, tuple[str, str, str | None]] = {}
         """State, description and URL, the newest by commit."""
+        self._repositories: dict[int, Repository] = {}
         self._pull_requests: dict[tuple[int, int], PullRequest] = {}
         self._ids = count(1)
 
@@ -27,9 +31,17 @@ class InMemoryForge(Controls):
 
     def create_repository(self, owner: str, name: str, owner_id: int = 1) -> Repository:
         url = f"http://forge.test/{owner}/{name}.git"
-        return Repository(
+        repository = Repository(
             id=next(self._ids), owner_id=owner_id, owner=owner, name=name, clone_url=url, default_branch="main"
         )
+        self._repositories[repository.id] = repository
+        return repository
+
+    def delete_repository(self, repository: Repository) -> None:
+        """With its pull requests."""
+        del self._repositories[repository.id]
+        for place in [place for place in self._pull_requests if place[0] == repository.id]:
+            del self._pull_requests[place]
 
     def open_pull_request(self, repository: Repository, sha: str, number: int = 1) -> PullRequestKey:
         key = PullRequestKey(forge=self.name, repository_id=repository.id, number=number)
@@ -57,6 +69,9 @@ class InMemoryForge(Controls):
     def reopen(self, key: PullRequestKey) -> None:
         self._change(key, is_open=True)
 
+    def merge(self, key: PullRequestKey) -> None:
+        self._change(key, is_open=False, is_merged=True)
+
     def _change(self, key: PullRequestKey, **changes: Any) -> None:
         place = key.repository_id, key.number
         self._pull_requests[place] = self._pull_requests[place].model_copy(update=changes)
@@ -73,6 +88,7 @@ class InMemoryForge(Controls):
 
     async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
         await self.enter("put_comment", str(key.number))
+        self._find(key)
         self.comments.setdefault(key, {})[marker] = body
 
     async def put_status(
@@ -84,8 +100,16 @@ class InMemoryForge(Controls):
         url: str | None,
     ) -> None:
         await self.enter("put_status", sha)
+        self._find(key)
         self.statuses[sha] = (state, description, url)
 
-    async def clone_credential(self, repository_id: int) -> Credential | None:
+    async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         await self.enter("clone_credential", str(repository_id))
-        return None
+        known = self._repositories.get(repository_id)
+        return CREDENTIAL if known and known.clone_url == clone_url else None
+
+    def _find(self, key: PullRequestKey) -> PullRequest:
+        found = self._pull_requests.get((key.repository_id, key.number))
+        if found is None:
+            raise ForgeGone(f"The forge knows no pull request {key.number} in repository {key.repository_id}.")
+        return found

@@ -1,0 +1,165 @@
+"""Gitea and Forgejo over their HTTP API: activities.protocols.Forge."""
+
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from activities.protocols import Credential, OpenPullRequest
+from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
+from gateways.forge.errors import ForgeGone
+from gateways.forge.gitea_api import GiteaApi, Json
+
+STATUS_CONTEXT = "catalyst/preview"
+MAX_DESCRIPTION = 255
+"""Characters of a commit status; Gitea keeps any length, but shows it in one line."""
+
+
+class GiteaForge:
+    """Implements Forge. `token`: of the account that the product acts under; what that account may see is what is served."""
+
+    name = "gitea"
+
+    def __init__(self, base_url: str, token: str, client: httpx.AsyncClient | None = None) -> None:
+        self._origin = _origin(base_url)
+        self._token = token
+        self._api = GiteaApi(base_url, token, client)
+        self._account: Json | None = None
+
+    async def aclose(self) -> None:
+        await self._api.aclose()
+
+    async def pull_request(self, repository_id: int, number: int) -> PullRequest | None:
+        try:
+            repository = await self._api.get(f"/repositories/{repository_id}")
+            found = await self._api.get(f"{_path(repository)}/pulls/{number}")
+        except ForgeGone:
+            return None
+        return _pull_request(self.name, repository, found)
+
+    async def open_pull_requests(self) -> Sequence[OpenPullRequest]:
+        """By id, so that a repository made meanwhile moves none to another page."""
+        found: list[OpenPullRequest] = []
+        async for page in self._api.pages("/repos/search", {"sort": "id", "order": "asc"}):
+            for repository in page["data"]:
+                if repository["open_pr_counter"]:
+                    found += await self._open_in(repository)
+        return found
+
+    async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable. Not safe against itself: one write in flight (design: rule 8)."""
+        path = _path(await self._api.get(f"/repositories/{key.repository_id}"))
+        ours = await self._our_comment(f"{path}/issues/{key.number}/comments", marker)
+        if ours is None:
+            await self._api.send("POST", f"{path}/issues/{key.number}/comments", {"body": body})
+        elif ours["body"] != body:
+            await self._api.send("PATCH", f"{path}/issues/comments/{ours['id']}", {"body": body})
+
+    async def put_status(
+        self,
+        key: PullRequestKey,
+        sha: CommitSha,
+        state: Literal["pending", "success", "failure", "error"],
+        description: str,
+        url: str | None,
+    ) -> None:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+        path = _path(await self._api.get(f"/repositories/{key.repository_id}"))
+        text = description if len(description) <= MAX_DESCRIPTION else f"{description[: MAX_DESCRIPTION - 1]}…"
+        status = {"context": STATUS_CONTEXT, "state": state, "description": text, "target_url": url or ""}
+        await self._api.send("POST", f"{path}/statuses/{sha}", status)
+
+    async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
+        """Also for public repositories: a forge, or an owner's visibility, may ask everybody to sign in."""
+        if _origin(clone_url) != self._origin:
+            return None
+        try:
+            repository = await self._api.get(f"/repositories/{repository_id}")
+        except ForgeGone:
+            return None
+        if _repository_path(clone_url) != _repository_path(repository["clone_url"]):
+            return None
+        return Credential((await self._me())["login"], self._token)
+
+    async def _open_in(self, repository: Json) -> list[OpenPullRequest]:
+        found: list[OpenPullRequest] = []
+        try:
+            async for page in self._api.pages(f"{_path(repository)}/pulls", {"state": "open", "sort": "oldest"}):
+                found += [_open(self.name, repository, each) for each in page]
+        except ForgeGone:  # deleted since the list of repositories was read
+            return []
+        return found
+
+    async def _our_comment(self, path: str, marker: str) -> Json | None:
+        """The oldest one with the marker: anybody can write the marker, but not under our account."""
+        me = (await self._me())["id"]
+        async for page in self._api.pages(path):
+            for comment in page:
+                if (comment["user"] or {}).get("id") == me and marker in comment["body"]:
+                    return dict(comment)
+        return None
+
+    async def _me(self) -> Json:
+        if self._account is None:
+            self._account = await self._api.get("/user")
+        return self._account
+
+
+def _path(repository: Json) -> str:
+    """Numeric ids are what we keep, but only a repository itself can be asked for by id."""
+    return f"/repos/{quote(repository['owner']['login'], safe='')}/{quote(repository['name'], safe='')}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # a URL that people wrote
+        return "", None, None
+    return parts.scheme, parts.hostname, port
+
+
+def _repository_path(url: str) -> str:
+    return urlsplit(url).path.removesuffix(".git").casefold()
+
+
+def _open(forge: str, repository: Json, found: Json) -> OpenPullRequest:
+    key = PullRequestKey(forge=forge, repository_id=repository["id"], number=found["number"])
+    return OpenPullRequest(key, CommitSha(found["head"]["sha"]))
+
+
+def _pull_request(forge: str, repository: Json, found: Json) -> PullRequest:
+    return PullRequest(
+        key=PullRequestKey(forge=forge, repository_id=repository["id"], number=found["number"]),
+        repository=_repository(repository),
+        title=found["title"],
+        author=found["user"]["login"],
+        is_open=found["state"] == "open",
+        is_merged=found["merged"],
+        is_draft=found["draft"],
+        head_sha=CommitSha(found["head"]["sha"]),
+        head_branch=found["head"]["label"] or found["head"]["ref"],
+        head_repository_id=_head_repository_id(found["head"]),
+        base_branch=found["base"]["ref"],
+        labels=tuple(label["name"] for label in found["labels"] or ()),
+        url=found["html_url"],
+    )
+
+
+def _head_repository_id(head: Json) -> int | None:
+    """None for a deleted fork, and for a pull request that was pushed to `refs/for/…`: everybody who can read the repository may
+    do that, though the forge calls the base repository its head. Without this a stranger's code would count as the team's."""
+    return head["repo_id"] if head["repo"] and head["label"] else None
+
+
+def _repository(found: Json) -> Repository:
+    return Repository(
+        id=found["id"],
+        owner_id=found["owner"]["id"],
+        owner=found["owner"]["login"],
+        name=found["name"],
+        clone_url=found["clone_url"],
+        default_branch=found["default_branch"],
+        is_private=found["private"] or found["internal"],
+    )
