@@ -1,0 +1,157 @@
+"""What people do on the forge, for demo, bench and tests: repositories, pushes, pull requests. The product never uses this."""
+
+import base64
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+TIMEOUT_SECONDS = 60
+"""Opening a pull request costs Gitea half a second on an idle machine and many on a busy one."""
+MERGE_TRIES = 60
+MERGE_PAUSE_SECONDS = 0.5
+"""Gitea checks a new pull request in the background, and answers 405 to a merge until it has."""
+
+Json = dict[str, Any]
+
+
+class PeopleRefused(Exception):
+    """The forge didn't do what somebody asked; a sentence with its own words."""
+
+
+class GiteaPeople:
+    """Acts with the administrator's token; `acting_as(login)` answers one who acts under another account.
+
+    Every method raises PeopleRefused.
+    """
+
+    def __init__(self, url: str, token: str, *, login: str | None = None) -> None:
+        headers = {"Authorization": f"token {token}"} | ({"Sudo": login} if login else {})
+        transport = httpx.HTTPTransport(retries=2)
+        self._http = httpx.Client(
+            base_url=f"{url}/api/v1", headers=headers, transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False
+        )
+        self._url, self._token = url, token
+
+    def acting_as(self, login: str) -> "GiteaPeople":
+        return GiteaPeople(self._url, self._token, login=login)
+
+    def close_connections(self) -> None:
+        self._http.close()
+
+    # --- owners and repositories ---------------------------------------------------------------------------------
+
+    def create_user(self, login: str, password: str) -> int:
+        """The numeric id."""
+        wanted = {"username": login, "email": f"{login}@forge.localhost", "password": password}
+        return int(self._send("POST", "/admin/users", wanted | {"must_change_password": False})["id"])
+
+    def create_organisation(self, name: str) -> int:
+        """The numeric id; of the existing one where there is one."""
+        found = self._http.get(f"/orgs/{name}")
+        if found.status_code == 404:
+            return int(self._send("POST", "/orgs", {"username": name, "visibility": "public"})["id"])
+        return int(_checked(found)["id"])
+
+    def create_repository(self, owner: str, name: str, private: bool = False) -> int:
+        """The numeric id. Empty, default branch `main`; makes the organisation where no account has that name."""
+        wanted = {"name": name, "private": private, "default_branch": "main", "auto_init": False}
+        if self._http.get(f"/users/{owner}").status_code == 404:
+            self.create_organisation(owner)
+        is_organisation = self._http.get(f"/orgs/{owner}").status_code == 200
+        path = f"/orgs/{owner}/repos" if is_organisation else f"/admin/users/{owner}/repos"
+        return int(self._send("POST", path, wanted)["id"])
+
+    def delete_repository(self, owner: str, name: str) -> None:
+        """One that isn't there is fine."""
+        answer = self._http.delete(f"/repos/{owner}/{name}")
+        if answer.status_code != 404:
+            _checked(answer)
+
+    def fork(self, owner: str, name: str, into: str) -> int:
+        """Into an organisation; the fork's numeric id."""
+        return int(self._send("POST", f"/repos/{owner}/{name}/forks", {"organization": into})["id"])
+
+    # --- commits -------------------------------------------------------------------------------------------------
+
+    def push(self, owner: str, name: str, branch: str, files: Mapping[str, str | bytes], message: str) -> str:
+        """Write the files in one commit on the branch; the commit's SHA. A branch that isn't there begins at the default branch."""
+        path = f"/repos/{owner}/{name}"
+        exists = self._http.get(f"{path}/branches/{branch}").status_code == 200
+        target = {"branch": branch} if exists or self._is_empty(path) else {"new_branch": branch}
+        wanted = [_upload(file, content) for file, content in files.items()]
+        made = self._send("POST", f"{path}/contents", {"message": message, "files": wanted} | target)
+        return str(made["commit"]["sha"])
+
+    def _is_empty(self, path: str) -> bool:
+        return bool(_checked(self._http.get(path))["empty"])
+
+    # --- pull requests -------------------------------------------------------------------------------------------
+
+    def open_pull_request(self, owner: str, name: str, head: str, base: str = "main", title: str = "A change") -> int:
+        """The number. `head`: a branch, or `owner:branch` of a fork."""
+        wanted = {"head": head, "base": base, "title": title}
+        return int(self._send("POST", f"/repos/{owner}/{name}/pulls", wanted)["number"])
+
+    def close(self, owner: str, name: str, number: int) -> None:
+        self.edit(owner, name, number, state="closed")
+
+    def reopen(self, owner: str, name: str, number: int) -> None:
+        self.edit(owner, name, number, state="open")
+
+    def edit(self, owner: str, name: str, number: int, **changes: str) -> None:
+        """`title`, `body`, `base`, `state`."""
+        self._send("PATCH", f"/repos/{owner}/{name}/pulls/{number}", changes)
+
+    def merge(self, owner: str, name: str, number: int) -> None:
+        path = f"/repos/{owner}/{name}/pulls/{number}/merge"
+        for _ in range(MERGE_TRIES):
+            answer = self._http.post(path, json={"do": "merge"})
+            if answer.status_code != 405:
+                break
+            time.sleep(MERGE_PAUSE_SECONDS)
+        _checked(answer)
+
+    def label(self, owner: str, name: str, number: int, label: str) -> None:
+        """Make the label in the repository and put it on the pull request."""
+        made = self._send("POST", f"/repos/{owner}/{name}/labels", {"name": label, "color": "#00aabb"})
+        self._send("POST", f"/repos/{owner}/{name}/issues/{number}/labels", {"labels": [made["id"]]})
+
+    def comment(self, owner: str, name: str, number: int, body: str) -> None:
+        self._send("POST", f"/repos/{owner}/{name}/issues/{number}/comments", {"body": body})
+
+    def comments(self, owner: str, name: str, number: int) -> list[Json]:
+        """Oldest first; each with `id`, `body`, `user` and its times."""
+        return list(_checked(self._http.get(f"/repos/{owner}/{name}/issues/{number}/comments")))
+
+    def statuses(self, owner: str, name: str, sha: str) -> list[Json]:
+        """Newest first; each with `context`, `status`, `description` and `target_url`."""
+        return list(self._pages(f"/repos/{owner}/{name}/commits/{sha}/statuses", sort="recentupdate"))
+
+    def _pages(self, path: str, **query: str) -> Iterator[Json]:
+        page = 1
+        while True:
+            answer = self._http.get(path, params=query | {"page": str(page), "limit": "50"})
+            yield from _checked(answer)
+            if "next" not in answer.links:
+                return
+            page += 1
+
+    def _send(self, method: str, path: str, body: Json) -> Any:
+        return _checked(self._http.request(method, path, json=body))
+
+
+def _upload(path: str, content: str | bytes) -> Json:
+    data = content.encode() if isinstance(content, str) else content
+    return {"operation": "upload", "path": path, "content": base64.b64encode(data).decode()}
+
+
+def _checked(answer: httpx.Response) -> Any:
+    """The answer's content; None where it has none. Raises PeopleRefused."""
+    if not answer.is_success:
+        request = answer.request
+        raise PeopleRefused(
+            f"The forge answered {answer.status_code} to {request.method} {request.url.path}: {answer.text[:500]}"
+        )
+    return answer.json() if answer.content else None
