@@ -73,6 +73,9 @@ class GiteaPeople:
         """Into an organisation; the fork's numeric id."""
         return int(self._send("POST", f"/repos/{owner}/{name}/forks", {"organization": into})["id"])
 
+    def add_collaborator(self, owner: str, name: str, login: str, permission: str = "write") -> None:
+        self._send("PUT", f"/repos/{owner}/{name}/collaborators/{login}", {"permission": permission})
+
     # --- commits -------------------------------------------------------------------------------------------------
 
     def push(self, owner: str, name: str, branch: str, files: Mapping[str, str | bytes], message: str) -> str:
@@ -83,6 +86,9 @@ class GiteaPeople:
         wanted = [_upload(file, content) for file, content in files.items()]
         made = self._send("POST", f"{path}/contents", {"message": message, "files": wanted} | target)
         return str(made["commit"]["sha"])
+
+    def delete_branch(self, owner: str, name: str, branch: str) -> None:
+        _checked(self._http.delete(f"/repos/{owner}/{name}/branches/{branch}"))
 
     def _is_empty(self, path: str) -> bool:
         return bool(_checked(self._http.get(path))["empty"])
