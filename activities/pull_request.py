@@ -1,16 +1,20 @@
 """What a pull request's workflow does to the world: look at the forge, declare or remove its Environment."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities.errors import gateway_errors
-from activities.protocols import Cluster, ClusterConflict, Forge, Kind, ObjectRef
+from activities.kinds import environment_ref, namespace_ref
+from activities.protocols import Cluster, ClusterConflict, Forge, Owners
 from environments import labels
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
 from environments.names import environment_namespace
+from environments.project import project_object
 from environments.resources import (
     environment_key,
     preview_object,
@@ -18,9 +22,6 @@ from environments.resources import (
     team_namespace_object,
 )
 from environments.work import Declared, DeclareRequest, DeclareResult, RemoveRequest
-
-NAMESPACE = Kind("v1", "Namespace")
-ENVIRONMENT = Kind(labels.API_VERSION, "Environment")
 
 
 class NamespaceHeld(Exception):
@@ -32,6 +33,7 @@ class PullRequestActivities:
     forges: Mapping[str, Forge]
     """By the name in PullRequestKey.forge."""
     cluster: Cluster
+    owners: Owners
 
     @activity.defn
     @gateway_errors
@@ -44,10 +46,15 @@ class PullRequestActivities:
     async def declare(self, request: DeclareRequest) -> DeclareResult:
         """Namespaces where missing, then the Environment resource at the pull request's head. Idempotent."""
         key = environment_key(request.identity)
-        stored = await self.cluster.get(_ref(key))
+        stored = await self.cluster.get(environment_ref(key))
         if stored and "deletionTimestamp" in stored["metadata"]:
             text = "The environment before it is still being removed; this one starts as soon as it is gone."
             return DeclareResult(blocked=text, reason="BeingRemoved", may_change=True)
+        if stored and not _belongs_to(stored, request.pull_request.key):
+            text = (
+                f"The Environment {key.namespace}/{key.name} exists and isn't this pull request's: delete or rename it."
+            )
+            return DeclareResult(blocked=text, reason="EnvironmentHeld")
         if datetime.now(UTC) > datetime.fromisoformat(request.not_after):
             text = "This attempt woke up too late and wrote nothing."
             return DeclareResult(blocked=text, reason="TooLate", may_change=True)
@@ -57,31 +64,41 @@ class PullRequestActivities:
             return DeclareResult(blocked=str(error), reason="NamespaceHeld")
         except ClusterConflict as error:
             return DeclareResult(blocked=f"Somebody else set a field of it: {error}", reason="FieldConflict")
+        await self.owners.wake_environment(key)
         return DeclareResult(declared=_declared(key, request, applied))
 
     @activity.defn
     @gateway_errors
     async def remove(self, request: RemoveRequest) -> bool:
         """Begin deleting the Environment; True once it is gone. Its own workflow tears down and lets it go (design: rule 3)."""
-        ref = _ref(request.key)
+        ref = environment_ref(request.key)
         stored = await self.cluster.get(ref)
         if stored is None or not _belongs_to(stored, request.pull_request):
             return True
         if "deletionTimestamp" not in stored["metadata"]:
             await self.cluster.delete(ref, uid=stored["metadata"]["uid"])
+        await self.owners.wake_environment(request.key)
         return await self.cluster.get(ref) is None
 
     async def _apply(self, request: DeclareRequest) -> KubernetesObject:
-        for wanted in (
-            team_namespace_object(request.identity, request.pull_request),
-            project_namespace_object(request.identity, request.pull_request),
-        ):
-            await self._ensure_namespace(wanted)
-        wanted = preview_object(request.identity, request.pull_request, request.retry)
+        """Both upper namespaces just in time (FR-ENV-022), the Project where it is missing, then the Environment."""
+        identity, pull_request = request.identity, request.pull_request
+        await asyncio.gather(
+            self._ensure_namespace(team_namespace_object(identity, pull_request)),
+            self._ensure_namespace(project_namespace_object(identity, pull_request)),
+        )
+        await self._ensure_project(project_object(identity, pull_request))
+        wanted = preview_object(identity, pull_request, request.retry)
+        wanted["metadata"]["annotations"][labels.DECLARED_AT] = str(request.decided_at)
         return await self.cluster.apply(wanted, manager=labels.MANAGER)
 
+    async def _ensure_project(self, wanted: KubernetesObject) -> None:
+        """People edit it: what they set of our fields stays theirs (design: rule 10)."""
+        with suppress(ClusterConflict):
+            await self.cluster.apply(wanted, manager=labels.MANAGER)
+
     async def _ensure_namespace(self, wanted: KubernetesObject) -> None:
-        ref = ObjectRef(NAMESPACE, None, wanted["metadata"]["name"])
+        ref = namespace_ref(wanted["metadata"]["name"])
         stored = await self.cluster.get(ref)
         if stored is None:
             try:
@@ -119,7 +136,3 @@ def _declared(key: EnvironmentKey, request: DeclareRequest, applied: KubernetesO
         sha=request.pull_request.head_sha,
         retry=request.retry,
     )
-
-
-def _ref(key: EnvironmentKey) -> ObjectRef:
-    return ObjectRef(ENVIRONMENT, key.namespace, key.name)

@@ -1,5 +1,7 @@
 """Labels, annotations, finalizer and field managers on everything of ours, spelled in one place."""
 
+import re
+
 from environments.model import PullRequestKey
 
 API_VERSION = "catalyst.catalyst.dev/v1alpha1"
@@ -29,6 +31,9 @@ FENCE = "catalyst.dev/fence"
 DELETING = "deleting"
 RESOURCE = "catalyst.dev/environment-resource"
 """Annotation on an environment namespace: `<project namespace>/<name>` of the Environment that it belongs to."""
+COMPONENT = "catalyst.dev/component"
+"""`guard`: the objects that keep a namespace in its bounds; never pruned, repaired at once (design: rule 12)."""
+GUARD = "guard"
 DECLARED_AT = "catalyst.dev/declared-at"
 """Annotation on an Environment: milliseconds since 1970 of the decision that wrote it; an older one is refused (rule 2)."""
 
@@ -40,3 +45,9 @@ OVERRIDE_MANAGER = "catalyst-override"
 
 def pull_request_annotation(key: PullRequestKey) -> str:
     return f"{key.forge}/{key.repository_id}/{key.number}"
+
+
+def parse_pull_request_annotation(text: str) -> PullRequestKey | None:
+    """Inverse of pull_request_annotation; None for anything else that people may have written there."""
+    match = re.fullmatch(r"([a-z]{1,20})/([0-9]{1,18})/([0-9]{1,18})", text, re.ASCII)
+    return PullRequestKey(forge=match[1], repository_id=int(match[2]), number=int(match[3])) if match else None

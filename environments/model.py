@@ -227,6 +227,11 @@ class PlatformAddress(Value):
     ingress_namespace: str | None = None
     """Namespace whose pods are the ingress; None: it runs on the nodes."""
 
+    def url(self, namespace: NamespaceName) -> str:
+        """Where the environment in that namespace is reached."""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{namespace}.{self.domain}{port}/"
+
 
 class ClusterNetwork(Value):
     """What of the cluster's own network previews may not reach; read from the cluster, never typed in (design: Security)."""

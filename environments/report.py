@@ -1,8 +1,10 @@
 """What is told about an environment: on the PR, in the API, in the resource's status. One value, many writers."""
 
 from datetime import datetime
+from typing import Any
 
-from environments.model import CommitSha, Condition, Phase, Step, Value
+from environments import labels
+from environments.model import CommitSha, Condition, EnvironmentKey, KubernetesObject, Phase, Step, Value
 
 
 class EnvironmentReport(Value):
@@ -30,3 +32,70 @@ class EnvironmentReport(Value):
     failed_log: str | None = None
     """Log id (store.logs) whose tail explains the failure."""
     updated_at: datetime | None = None
+
+
+def status_object(key: EnvironmentKey, report: EnvironmentReport) -> KubernetesObject:
+    """What is applied to the resource's status; the uid makes it fail on a later resource of that name."""
+    return {
+        "apiVersion": labels.API_VERSION,
+        "kind": "Environment",
+        "metadata": {"namespace": key.namespace, "name": key.name, "uid": report.uid},
+        "status": _given(
+            {
+                "phase": report.phase.value,
+                "url": report.url,
+                "observedGeneration": report.generation,
+                "sha": report.sha,
+                "deployedSha": report.deployed_sha,
+                "rollout": report.rollout,
+                "reason": report.reason,
+                "message": report.message,
+                "notes": list(report.notes),
+                "steps": [_step(step) for step in report.steps],
+                "conditions": [_condition(condition) for condition in report.conditions],
+            }
+        ),
+    }
+
+
+def conditions_of(report: EnvironmentReport, now: datetime, before: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """`Ready` with the reason why not; its time changes only with its status, as Kubernetes has it."""
+    status = "True" if report.phase is Phase.READY else "False"
+    old = next((each for each in before if each.type == "Ready"), None)
+    is_same = old is not None and old.status == status
+    return (
+        Condition(
+            type="Ready",
+            status=status,
+            reason=report.reason or report.phase.value,
+            message=report.message,
+            observed_generation=report.generation,
+            last_transition_time=old.last_transition_time if old and is_same else now,
+        ),
+    )
+
+
+def _step(step: Step) -> dict[str, Any]:
+    times = {"startedAt": _time(step.started_at), "endedAt": _time(step.ended_at)}
+    return _given({"name": step.name, "state": step.state.value, "detail": step.detail} | times)
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return _given(
+        {
+            "type": condition.type,
+            "status": condition.status,
+            "reason": condition.reason,
+            "message": condition.message,
+            "observedGeneration": condition.observed_generation,
+            "lastTransitionTime": _time(condition.last_transition_time),
+        }
+    )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -7,12 +7,17 @@ from pydantic import BaseModel, ConfigDict
 
 from environments.model import (
     CommitSha,
+    Detection,
     EnvironmentIdentity,
     EnvironmentKey,
     EnvironmentUid,
+    Message,
     NamespaceName,
+    Phase,
     PullRequest,
     PullRequestKey,
+    Step,
+    Template,
     Value,
 )
 from environments.report import EnvironmentReport
@@ -59,6 +64,8 @@ class DeclareRequest(Value):
     retry: int
     not_after: str
     """ISO time past which the activity must not write any more: a stale attempt that wakes up late does nothing."""
+    decided_at: int = 0
+    """Milliseconds since 1970 of the decision; the API server refuses an older one than the stored (labels.DECLARED_AT)."""
 
 
 class DeclareResult(Value):
@@ -82,3 +89,171 @@ class EnvironmentChanged(Value):
 
     key: EnvironmentKey
     report: EnvironmentReport
+
+
+class Target(Value):
+    """What an Environment resource asks for, as far as it decides whether a new rollout is due."""
+
+    sha: CommitSha
+    branch: str
+    retry: int
+    settings: str
+    """Digest of type and overrides: their values may be private, so they are read where they are used."""
+
+
+class Observation(Value):
+    """What the cluster says about one environment."""
+
+    uid: EnvironmentUid | None = None
+    """None: there is no such resource (any more)."""
+    generation: int = 0
+    is_deleting: bool = False
+    identity: EnvironmentIdentity | None = None
+    pull_request: PullRequestKey | None = None
+    target: Target | None = None
+    problem: Message | None = None
+    """Why nothing can be rolled out: the resource says no commit, its project namespace isn't one."""
+    namespace: NamespaceName | None = None
+    """The environment namespace."""
+    namespace_uid: EnvironmentUid | None = None
+    """Of the environment that the existing namespace belongs to; None: there is none that is this environment's."""
+    fence: int = 0
+    """Number of the newest rollout that wrote there."""
+
+
+class RolloutRequest(Value):
+    """One attempt to bring one commit to Ready."""
+
+    key: EnvironmentKey
+    identity: EnvironmentIdentity
+    namespace: NamespaceName
+    uid: EnvironmentUid
+    rollout: int
+    target: Target
+
+    def log_id(self, name: str) -> str:
+        """In the log store: `<environment namespace>/<rollout>/<build|install|container>`."""
+        return f"{self.namespace}/{self.rollout}/{name}"
+
+
+class Inspection(Value):
+    """What was found at the commit; overrides of environment variables are added where they are used."""
+
+    template: Template
+    detection: Detection
+    image: str | None = None
+    """prebuilt: reference, with digest where our registry knows it."""
+    conflict: str | None = None
+    """A person holds a field that detection would set: who and how to give it back."""
+
+
+class BuildWork(Value):
+    request: RolloutRequest
+    template: Template
+
+
+class Images(Value):
+    """References with digest."""
+
+    image: str | None = None
+    source_image: str | None = None
+
+
+class DeployWork(Value):
+    request: RolloutRequest
+    template: Template
+    images: Images
+
+
+class Verdict(Value):
+    """How a rollout, or a running environment, stands."""
+
+    phase: Phase
+    """Ready, Degraded or Failed."""
+    url: str | None = None
+    reason: str = ""
+    message: str = ""
+    failed_log: str | None = None
+
+
+class RolloutProgress(Value):
+    """Signal `progress` from a rollout to its environment; newest wins."""
+
+    rollout: int
+    phase: Phase
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class RolloutResult(Value):
+    verdict: Verdict
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_passing: bool = False
+    """Failed for a cause outside that may pass by itself: worth another rollout later."""
+
+
+class CheckRequest(Value):
+    request: RolloutRequest
+    was: Verdict
+
+
+class DeleteRequest(Value):
+    key: EnvironmentKey
+    uid: EnvironmentUid
+
+
+class TearDownRequest(Value):
+    key: EnvironmentKey
+    namespace: NamespaceName
+    uid: EnvironmentUid
+
+
+class Remaining(Value):
+    """What teardown still waits for; all empty: the cluster and the registry say that everything is gone."""
+
+    namespace: bool = False
+    volumes: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.namespace or self.volumes or self.images)
+
+    def sentence(self) -> str:
+        volumes = [f"the volume {name}" for name in self.volumes]
+        images = [f"images in {name}" for name in self.images]
+        return f"Still there: {', '.join([*(['the namespace'] if self.namespace else []), *volumes, *images])}."
+
+
+class Publication(Value):
+    """What is written about an environment wherever people look."""
+
+    key: EnvironmentKey
+    identity: EnvironmentIdentity
+    pull_request: PullRequestKey | None
+    report: EnvironmentReport
+
+
+class PullRequestReport(Value):
+    """What a pull request is told."""
+
+    pull_request: PullRequest
+    report: EnvironmentReport | None
+    message: Message | None
+
+
+class OverrideWork(Value):
+    key: EnvironmentKey
+    uid: EnvironmentUid
+    request: OverrideRequest
+
+
+class Reconciled(Value):
+    """What one reconciliation saw and did."""
+
+    pull_requests: int
+    """Open ones."""
+    environments: int
+    woken: int
+    """Workflows that were started or signalled."""

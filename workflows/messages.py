@@ -1,9 +1,20 @@
 """Input, state and result of the workflows; see environments.work for what passes between workflows and activities."""
 
-from environments.model import EnvironmentKey, Message, PullRequest, PullRequestKey, Value
+from datetime import datetime
+
+from environments.model import (
+    EnvironmentIdentity,
+    EnvironmentKey,
+    EnvironmentUid,
+    Message,
+    NamespaceName,
+    PullRequest,
+    PullRequestKey,
+    Value,
+)
 from environments.policy import Wishes
 from environments.report import EnvironmentReport
-from environments.work import Declared
+from environments.work import Declared, OverrideRequest, RolloutRequest, Verdict
 
 
 class PullRequestState(Value):
@@ -32,4 +43,46 @@ class PullRequestSnapshot(Value):
 
 
 class PullRequestResult(Value):
+    message: Message
+
+
+class EnvironmentState(Value):
+    """What survives continue-as-new of an environment's workflow."""
+
+    uid: EnvironmentUid | None = None
+    identity: EnvironmentIdentity | None = None
+    namespace: NamespaceName | None = None
+    pull_request: PullRequestKey | None = None
+    rollout: int = 0
+    """Number of the newest rollout."""
+    attempted: RolloutRequest | None = None
+    """What the newest rollout was made for."""
+    verdict: Verdict | None = None
+    """What came of it; None while it runs."""
+    report: EnvironmentReport = EnvironmentReport()
+    deleting_since: datetime | None = None
+    unblocked_at: datetime | None = None
+    """When the deadline's clean-up ran last."""
+    suspect_until: datetime | None = None
+    """Until then an activity of a cancelled rollout may still be writing somewhere."""
+    retry_at: datetime | None = None
+    """When a rollout that failed for a passing cause is tried again."""
+    wants_retry: bool = False
+    overrides: tuple[OverrideRequest, ...] = ()
+    """Taken, not yet written."""
+
+
+class EnvironmentInput(Value):
+    key: EnvironmentKey
+    state: EnvironmentState | None = None
+
+
+class EnvironmentSnapshot(Value):
+    """Answer of the query `snapshot`."""
+
+    key: EnvironmentKey
+    state: EnvironmentState
+
+
+class EnvironmentResult(Value):
     message: Message

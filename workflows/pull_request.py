@@ -1,26 +1,37 @@
 """One workflow per pull request, from opened until everything of it is gone. Workflow id: names.pull_request_workflow_id."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
-    from environments.model import Message, PullRequest
+    from activities.report import ReportActivities
+    from environments.model import Message, Phase, PullRequest
+    from environments.names import environment_workflow_id
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
     from environments.resources import environment_key
-    from environments.work import DeclareRequest, EnvironmentChanged, RemoveRequest, Request
+    from environments.work import (
+        DeclareRequest,
+        EnvironmentChanged,
+        OverrideRequest,
+        PullRequestReport,
+        RemoveRequest,
+        Request,
+    )
+    from workflows import visibility
+    from workflows.calling import CALL, GIVE_BACK, RETRY, sentence
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
 
-CALL = timedelta(seconds=30)
-"""One attempt to talk to forge or cluster; tried again without limit, because giving up would leave a zombie."""
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
 TRY_AGAIN = timedelta(seconds=5)
 """While something is being removed, or an outside system doesn't answer."""
-RETRY = RetryPolicy(maximum_interval=timedelta(seconds=30))
+GOODBYE = timedelta(seconds=30)
+"""What the last report may take: it never holds up the end (design: rule 8)."""
 
 
 @workflow.defn
@@ -39,20 +50,22 @@ class PullRequestWorkflow:
         self._environment = state.environment or given.environment
         self._is_settled = False
         self._news = False
+        self._is_removing = False
+        self._seen: PullRequest | None = None
+        """The last that the forge said of it while it still knew it."""
+        self._told: PullRequestReport | None = None
+        self._shown = ("", "")
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
-        while True:
-            self._news = False
-            try:
-                over = await self._look_and_act()
-            except ActivityError as error:
-                self._note_failure(error)
-            else:
-                if over is not None:
-                    return PullRequestResult(message=over)
-            await self._next_event()
-            await self._continue_as_new_if_long()
+        reporting = asyncio.create_task(self._keep_reporting())
+        try:
+            while (over := await self._look_and_act()) is None:
+                await self._next_event()
+                await self._continue_as_new_if_long()
+        finally:
+            reporting.cancel()
+        return PullRequestResult(message=over)
 
     # --- what happens: facts from webhooks, and wishes of people ---
 
@@ -81,9 +94,16 @@ class PullRequestWorkflow:
     def environment_changed(self, changed: EnvironmentChanged) -> None:
         """An older uid or generation is ignored (design: rule 4)."""
         declared = self._declared
-        if declared and changed.report.uid == declared.uid and changed.report.generation >= declared.generation:
-            self._report = changed.report
-            self._news = True
+        if declared is None or changed.report.uid != declared.uid or changed.report.generation < declared.generation:
+            return
+        self._report = changed.report
+        if changed.report.phase in (Phase.DELETING, Phase.DELETED):
+            self._note_deletion()
+
+    @workflow.signal
+    async def override(self, request: OverrideRequest) -> None:
+        """Set or reset what was detected, for this environment."""
+        await self._hand_over(request)
 
     @workflow.update(name="close")
     def close_now(self, request: Request) -> str:
@@ -105,6 +125,16 @@ class PullRequestWorkflow:
         if self._pull_request is not None and not self._pull_request.is_open:
             raise ApplicationError("The pull request is closed: reopen it on the forge.", type="Closed")
 
+    @workflow.update(name="override")
+    async def override_now(self, request: OverrideRequest) -> str:
+        await self._hand_over(request)
+        return "The override was handed to the environment."
+
+    @override_now.validator
+    def _may_override(self, request: OverrideRequest) -> None:
+        if self._environment is None:
+            raise ApplicationError("There is no environment that it could be set for.", type="NoEnvironment")
+
     @workflow.query
     def snapshot(self) -> PullRequestSnapshot:
         return PullRequestSnapshot(pull_request=self._pull_request, state=self._state(), message=self._message)
@@ -113,24 +143,35 @@ class PullRequestWorkflow:
 
     async def _look_and_act(self) -> Message | None:
         """The reason why it is over, once nothing is left and the forge still says so."""
+        self._news = False
+        try:
+            return await self._look_and_carry_out()
+        except ActivityError as error:
+            self._note_failure(error)
+            return None
+
+    async def _look_and_carry_out(self) -> Message | None:
         self._pull_request = await self._look()
         decision = decide(self._pull_request, self._wishes)
         self._is_settled = await self._carry_out(decision)
         if isinstance(decision, Remove) and decision.is_final and self._is_settled and await self._stays_over():
-            return decision.message
+            await self._say_goodbye()
+            return decision.message if not self._news else None
         return None
 
     def _note_failure(self, error: ActivityError) -> None:
         """Nothing that an outside system answers may end this workflow: it is tried again, and said meanwhile."""
         if is_cancelled_exception(error):
             raise error
-        self._message = Message(reason="Waiting", text=f"{error.cause or error} It is tried again.")
+        self._message = Message(reason="Waiting", text=f"{sentence(error)} It is tried again.")
         self._is_settled = False
 
     async def _look(self) -> PullRequest | None:
-        return await workflow.execute_activity_method(
-            PullRequestActivities.look, self._key, start_to_close_timeout=CALL, retry_policy=RETRY
-        )
+        found = await self._call(PullRequestActivities.look, self._key)
+        if found is not None:
+            self._seen = found
+        seen: PullRequest | None = found
+        return seen
 
     async def _carry_out(self, decision: Decision) -> bool:
         """Whether the world is as decided, as far as this workflow can bring it there."""
@@ -142,13 +183,17 @@ class PullRequestWorkflow:
     async def _declare(self, decision: Deploy) -> bool:
         pull_request, retry = self._pull_request, self._wishes.retry
         assert pull_request is not None
+        wanted = environment_key(decision.identity)
+        if self._environment not in (None, wanted) and not await self._remove():
+            return False  # the repository was renamed: the environment of its former name goes first
         # Known before the first write, so that what a lost answer left behind is removed too.
-        self._environment = environment_key(decision.identity)
+        self._environment = wanted
         request = DeclareRequest(
             pull_request=pull_request,
             identity=decision.identity,
             retry=retry,
             not_after=(workflow.now() + CALL).isoformat(),
+            decided_at=int(workflow.now().timestamp() * 1000),
         )
         result = await workflow.execute_activity_method(
             PullRequestActivities.declare,
@@ -162,18 +207,32 @@ class PullRequestWorkflow:
             self._message = Message(reason=result.reason, text=result.blocked)
             return not result.may_change
         self._declared = result.declared
+        self._is_removing = False
         return True
 
     async def _remove(self) -> bool:
         if self._environment is None:
             return True
         request = RemoveRequest(key=self._environment, pull_request=self._key)
-        gone = await workflow.execute_activity_method(
-            PullRequestActivities.remove, request, start_to_close_timeout=CALL, retry_policy=RETRY
-        )
+        self._is_removing = True
+        gone: bool = await self._call(PullRequestActivities.remove, request)
         if gone:
+            self._is_removing = False
             self._declared = self._report = self._environment = None
         return gone
+
+    def _note_deletion(self) -> None:
+        """Not by us: somebody deleted the resource with kubectl. That is a wish like any other, and not undone behind their back."""
+        if not self._is_removing and self._report and self._report.phase is Phase.DELETING:
+            who = "somebody who deleted its Environment resource"
+            self._wishes = self._wishes.model_copy(update={"stopped_by": who, "stop_reason": ""})
+        self._news = True
+
+    async def _hand_over(self, request: OverrideRequest) -> None:
+        if self._environment is None:
+            return
+        owner = workflow.get_external_workflow_handle(environment_workflow_id(self._environment))
+        await owner.signal("override", request)
 
     async def _stays_over(self) -> bool:
         """After teardown the signals are drained and the forge is asked once more (design: rule 6)."""
@@ -182,6 +241,67 @@ class PullRequestWorkflow:
         self._pull_request = await self._look()
         decision = decide(self._pull_request, self._wishes)
         return isinstance(decision, Remove) and decision.is_final and not self._news
+
+    # --- telling -------------------------------------------------------------------------------------------------
+
+    async def _keep_reporting(self) -> None:
+        """Apart from the main loop: newest state wins, one write under way, tried again apart (design: rule 8)."""
+        while True:
+            await workflow.wait_condition(lambda: self._is_untold())
+            told = self._view()
+            assert told is not None
+            self._show(told)
+            try:
+                await self._call(ReportActivities.report, told)
+            except ActivityError as error:
+                workflow.logger.warning("reporting failed: %s", sentence(error))
+                await workflow.sleep(TRY_AGAIN, summary="report again")
+                continue
+            self._told = told
+
+    def _view(self) -> PullRequestReport | None:
+        if self._seen is None:
+            return None
+        return PullRequestReport(pull_request=self._seen, report=self._report, message=self._message)
+
+    def _is_untold(self) -> bool:
+        view = self._view()
+        is_empty = view is not None and view.report is None and view.message is None
+        return view is not None and not is_empty and view != self._told
+
+    def _show(self, told: PullRequestReport) -> None:
+        """For Temporal's own UI."""
+        pull_request, report = told.pull_request, told.report
+        updates: list[Any] = []
+        phase = report.phase.value if report else (told.message.reason if told.message else "")
+        if self._told is None:
+            updates += [
+                visibility.REPOSITORY.value_set(pull_request.repository.full_name),
+                visibility.PULL_REQUEST.value_set(pull_request.key.number),
+            ]
+        if self._shown != (phase, pull_request.head_sha):
+            updates += [visibility.PHASE.value_set(phase), visibility.SHA.value_set(pull_request.head_sha)]
+            workflow.upsert_search_attributes(updates)
+            self._shown = (phase, str(pull_request.head_sha))
+        where = (report.url if report else None) or (told.message.text if told.message else "")
+        workflow.set_current_details(f"**{phase}** {pull_request.head_sha} {where}")
+
+    async def _say_goodbye(self) -> None:
+        try:
+            await workflow.wait_condition(lambda: not self._is_untold(), timeout=GOODBYE, timeout_summary="last report")
+        except TimeoutError:
+            workflow.logger.warning("the last report could not be written in time")
+
+    # --- machinery -----------------------------------------------------------------------------------------------
+
+    async def _call(self, method: Any, argument: Any) -> Any:
+        return await workflow.execute_activity_method(
+            method,
+            argument,
+            start_to_close_timeout=CALL,
+            schedule_to_close_timeout=CALL + GIVE_BACK,
+            retry_policy=RETRY,
+        )
 
     async def _next_event(self) -> None:
         at_most = LOOK_AGAIN if self._is_settled else TRY_AGAIN

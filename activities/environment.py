@@ -1,0 +1,180 @@
+"""What an environment's workflow does to the world, apart from rollouts and teardown: observe, publish, check, override."""
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+from environments.declared import DeclaredEnvironment, override_object, parse_environment
+from temporalio import activity
+
+from activities.errors import gateway_errors
+from activities.guards import Guards
+from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
+from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
+from environments import labels, names
+from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
+from environments.readiness import health
+from environments.report import status_object
+from environments.work import CheckRequest, DeleteRequest, Observation, OverrideWork, Publication, Target, Verdict
+
+AWAY = frozenset({502, 503, 504})
+"""What an ingress answers for a service that nothing stands behind yet."""
+
+
+@dataclass(frozen=True)
+class EnvironmentActivities:
+    cluster: Cluster
+    guards: Guards
+    probe: Probe
+    index: Index
+    audit: Audit
+
+    @activity.defn
+    @gateway_errors
+    async def observe(self, key: EnvironmentKey) -> Observation:
+        """The resource as it is now, and the namespace that belongs to it; never raises for a resource that makes no sense."""
+        stored, home = await asyncio.gather(
+            self.cluster.get(environment_ref(key)), self.cluster.get(namespace_ref(key.namespace))
+        )
+        if stored is None or home is None:
+            return _with_namespace(Observation(), await self._namespace_of(key))
+        declared = parse_environment(stored, home)
+        seen = _observation(declared)
+        if seen.namespace is None:
+            return _with_namespace(seen, await self._namespace_of(key))
+        found = await self.cluster.get(namespace_ref(seen.namespace))
+        return _with_namespace(seen, found if found and _is_of(found, key) else None)
+
+    @activity.defn
+    @gateway_errors
+    async def publish(self, publication: Publication) -> None:
+        """Status of the resource, and the index row. A resource that is gone or another one by now gets no status."""
+        report = publication.report
+        try:
+            status = status_object(publication.key, report)
+            await self.cluster.apply(status, manager=labels.MANAGER, force=True, subresource="status")
+        except (ClusterGone, ClusterConflict):
+            activity.logger.debug("no resource to write a status to any more")
+        if report.phase is Phase.DELETED:
+            await self.index.remove(report.namespace, report.uid)
+            return
+        await self.index.put(
+            IndexRow(
+                namespace=report.namespace,
+                uid=report.uid,
+                team=publication.identity.team,
+                project=publication.identity.project,
+                environment=publication.identity.environment,
+                pull_request=publication.pull_request,
+                report=report.model_dump(mode="json"),
+            )
+        )
+
+    @activity.defn
+    @gateway_errors
+    async def check(self, work: CheckRequest) -> Verdict:
+        """A running environment, looked at again: guards are repaired, a workload that doesn't answer is told (rule 12)."""
+        request = work.request
+        home = await self.cluster.get(namespace_ref(request.namespace))
+        if home is None or "deletionTimestamp" in home["metadata"]:
+            text = f"Its namespace {request.namespace} was deleted by hand. Retry, or a push, brings it back."
+            return Verdict(phase=Phase.DEGRADED, reason="NamespaceDeleted", message=text)
+        mine = {labels.UID: request.uid}
+        _, deployments, pods = await asyncio.gather(
+            self.guards.apply(request),
+            self.cluster.list(DEPLOYMENT, request.namespace, mine),
+            self.cluster.list(POD, request.namespace, mine),
+        )
+        found = health(request.rollout, deployments, pods)
+        if found.state == "failed":
+            return Verdict(phase=Phase.DEGRADED, url=work.was.url, reason=found.reason, message=found.message)
+        return Verdict(phase=Phase.READY, url=work.was.url or await self._url(request.namespace))
+
+    @activity.defn
+    @gateway_errors
+    async def delete(self, request: DeleteRequest) -> None:
+        """Begin deleting the resource; its own workflow tears down and lets it go."""
+        with suppress(ClusterConflict):  # another resource of that name by now
+            await self.cluster.delete(environment_ref(request.key), uid=request.uid)
+
+    @activity.defn
+    @gateway_errors
+    async def override(self, work: OverrideWork) -> str:
+        """Set what a person asked for on the resource's spec; a sentence for them (FR-ENV-011, design: rule 10)."""
+        stored = await self.cluster.get(environment_ref(work.key))
+        if stored is None or stored["metadata"]["uid"] != work.uid:
+            return "The environment is gone; nothing was changed."
+        # What detection wrote gives way to a person; what another person wrote by kubectl doesn't.
+        nothing = override_object(work.key, work.uid, None, {})
+        await self.cluster.apply(nothing, manager=labels.DETECTION_MANAGER)
+        wanted = override_object(work.key, work.uid, None if work.request.reset else stored, work.request.model_dump())
+        try:
+            await self.cluster.apply(wanted, manager=labels.OVERRIDE_MANAGER)
+        except ClusterConflict as error:
+            return f"Nothing was changed, because somebody else set it on the resource: {error}"
+        detail = work.request.model_dump(exclude={"by", "env"}, exclude_none=True)
+        await self.audit.record(work.request.by, "override", f"{work.key.namespace}/{work.key.name}", detail)
+        return "The overrides were reset." if work.request.reset else "The override was set."
+
+    async def _namespace_of(self, key: EnvironmentKey) -> KubernetesObject | None:
+        """By annotation: without a resource, or with an unusable one, nothing else says which namespace was its."""
+        found = await self.cluster.list(NAMESPACE, None, {labels.NAMESPACE_TYPE: "environment"})
+        return next((each for each in found if _is_of(each, key)), None)
+
+    async def _url(self, namespace: NamespaceName) -> str | None:
+        host = names.host(namespace, self.guards.address.domain)
+        answer = await self.probe.get(host)
+        return self.guards.address.url(namespace) if answer and answer.status not in AWAY else None
+
+
+def _observation(declared: DeclaredEnvironment) -> Observation:
+    identity = declared.identity
+    namespace = problem = None
+    if identity is None:
+        text = "The Environment lies in a namespace that is no project's: create it in <team>-<project>."
+        problem = Message(reason="NoProject", text=text)
+    else:
+        try:
+            namespace = names.environment_namespace(identity.team, identity.project, identity.environment)
+        except names.InvalidName as error:
+            problem = Message(reason="InvalidName", text=str(error))
+    if declared.sha is None:
+        text = "The Environment names no commit: set spec.sources[0].commitSha to a full SHA."
+        problem = problem or Message(reason="NoCommit", text=text)
+    return Observation(
+        uid=declared.uid,
+        generation=declared.generation,
+        is_deleting=declared.is_deleting,
+        identity=identity,
+        pull_request=declared.pull_request,
+        target=_target(declared),
+        problem=problem,
+        namespace=namespace,
+    )
+
+
+def _target(declared: DeclaredEnvironment) -> Target | None:
+    if declared.sha is None:
+        return None
+    settings = hashlib.sha256(f"{declared.type}\0{declared.overrides.model_dump_json()}".encode()).hexdigest()[:16]
+    return Target(sha=declared.sha, branch=declared.branch, retry=declared.retry, settings=settings)
+
+
+def _with_namespace(seen: Observation, found: KubernetesObject | None) -> Observation:
+    if found is None:
+        return seen
+    metadata = found["metadata"]
+    fence = metadata.get("annotations", {}).get(labels.FENCE, "0")
+    update = {
+        "namespace": NamespaceName(metadata["name"]),
+        "namespace_uid": EnvironmentUid(metadata.get("labels", {}).get(labels.UID, "")),
+        "fence": int(fence) if fence.isdigit() else 0,
+    }
+    return seen.model_copy(update=update)
+
+
+def _is_of(namespace: KubernetesObject, key: EnvironmentKey) -> bool:
+    metadata = namespace["metadata"]
+    is_ours = metadata.get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER
+    return bool(is_ours and metadata.get("annotations", {}).get(labels.RESOURCE) == f"{key.namespace}/{key.name}")

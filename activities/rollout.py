@@ -1,0 +1,314 @@
+"""What one rollout does to the world: prepare, inspect, build, deploy, wait. Every write is fenced (design: rule 2)."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from environments.declared import DeclaredEnvironment, parse_environment
+from temporalio import activity
+
+from activities.errors import gateway_errors
+from activities.guards import Guards
+from activities.heartbeats import heartbeats
+from activities.kinds import environment_ref, namespace_ref, project_ref
+from activities.protocols import (
+    Builder,
+    BuildRequest,
+    Cluster,
+    ClusterConflict,
+    ClusterGone,
+    ClusterRefused,
+    Forge,
+    GatewayError,
+    Kind,
+    Logs,
+    ObjectRef,
+    Registry,
+    Source,
+    SourceRefused,
+)
+from environments import labels, names
+from environments.deployment import render
+from environments.deployment.source import source_dockerfile
+from environments.detection import detect
+from environments.isolation import environment_namespace_object
+from environments.model import (
+    DeploymentMethod,
+    Detection,
+    KubernetesObject,
+    Message,
+    Overrides,
+    RenderRequest,
+    Template,
+)
+from environments.plan import plan
+from environments.project import RepositoryOfProject, repository_of
+from environments.template import InvalidTemplate, choose_template
+from environments.work import BuildWork, DeployWork, Images, Inspection, RolloutRequest
+
+FENCE_WORDS = "catalyst fence"
+"""How the admission policy's refusals begin (environments.fencing)."""
+
+
+class Superseded(GatewayError):
+    """A newer rollout, or teardown, owns the namespace now: this one writes nothing more."""
+
+    retryable = False
+
+
+class StillThere(GatewayError):
+    """The namespace of the environment before is still being removed."""
+
+    retryable = True
+
+
+class TemplateInvalid(GatewayError):
+    """The repository's own configuration makes no sense; its author must act."""
+
+    retryable = False
+
+
+@dataclass(frozen=True)
+class ImagesUsed:
+    shell: str
+    node: str
+
+
+@dataclass(frozen=True)
+class RolloutActivities:
+    cluster: Cluster
+    guards: Guards
+    forges: Mapping[str, Forge]
+    source: Source
+    builder: Builder
+    registry: Registry
+    logs: Logs
+    images: ImagesUsed
+    ca_bundle: str | None = None
+    """PEM text for pods."""
+    build_timeout: timedelta = timedelta(minutes=20)
+
+    @activity.defn
+    @gateway_errors
+    async def prepare(self, request: RolloutRequest) -> Message | None:
+        """The namespace with its guards, and the fence set to this rollout; why not, when it is somebody else's.
+        The only place that creates an environment namespace (design: rule 2)."""
+        await self._declared(request)
+        held = await self._take_namespace(request)
+        if held is None:
+            await self.guards.apply(request)
+        return held
+
+    @activity.defn
+    @gateway_errors
+    async def inspect(self, request: RolloutRequest) -> Inspection:
+        """The files at the commit, what they are, and how that is deployed. Raises SourceRefused, TemplateInvalid."""
+        declared = await self._declared(request)
+        repository, project_template = await self._project(request, declared)
+        async with heartbeats():
+            snapshot = await self.source.snapshot(await self._checkout(request, repository))
+        detection = detect(snapshot, declared.overrides.workdir)
+        try:
+            overrides = declared.overrides.model_copy(update={"env": ()})
+            template = choose_template(
+                snapshot, detection, project_template, overrides, request.target.sha, declared.type
+            )
+        except InvalidTemplate as error:
+            raise TemplateInvalid(str(error)) from error
+        image, conflict = await asyncio.gather(self._resolve(template), self._record(request, detection))
+        return Inspection(template=template, detection=detection, image=image, conflict=conflict)
+
+    @activity.defn
+    @gateway_errors
+    async def build(self, work: BuildWork) -> Images:
+        """Build and push what the template needs; the output is in the log store while it comes. Raises BuildFailed."""
+        request, template = work.request, work.template
+        declared = await self._declared(request)
+        repository, _ = await self._project(request, declared)
+        async with heartbeats():
+            folder = await self._checkout(request, repository)
+            wanted = self._build_request(request, template, folder)
+            with self.logs.open(request.log_id("build")) as log:
+                reference = await self.builder.build(wanted, log)
+        is_source = template.method is not DeploymentMethod.CONTAINER
+        return Images(source_image=reference) if is_source else Images(image=reference)
+
+    @activity.defn
+    @gateway_errors
+    async def deploy(self, work: DeployWork) -> int:
+        """Apply what the template renders to, prune what older rollouts left; how many objects. Raises Superseded."""
+        request = work.request
+        declared = await self._declared(request)
+        await self._check_fence(request)
+        desired = render(self._render_request(work, declared.overrides))
+        observed = await self._observed(request)
+        steps = plan(desired, observed, request.rollout)
+        for each in steps.apply:
+            await self._apply(each)
+        for name in steps.prune:
+            ref = ObjectRef(Kind(name.api_version, name.kind), request.namespace, name.name)
+            await self.cluster.delete(ref)
+        return len(desired)
+
+    # --- the fence -----------------------------------------------------------------------------------------------
+
+    async def _declared(self, request: RolloutRequest) -> DeclaredEnvironment:
+        """The resource this rollout was made for. Raises Superseded when it is gone, being deleted, or another one."""
+        stored, home = await asyncio.gather(
+            self.cluster.get(environment_ref(request.key)), self.cluster.get(namespace_ref(request.key.namespace))
+        )
+        if stored is None or home is None or stored["metadata"]["uid"] != request.uid:
+            raise Superseded("The Environment of this rollout is gone.")
+        if "deletionTimestamp" in stored["metadata"]:
+            raise Superseded("The Environment of this rollout is being deleted.")
+        return parse_environment(stored, home)
+
+    async def _take_namespace(self, request: RolloutRequest) -> Message | None:
+        wanted = environment_namespace_object(
+            request.identity, request.namespace, request.uid, request.key, request.rollout, request.target.branch
+        )
+        stored = await self.cluster.get(namespace_ref(request.namespace))
+        if stored is None:
+            try:
+                await self.cluster.create(wanted)
+                return None
+            except ClusterConflict:
+                stored = await self.cluster.get(namespace_ref(request.namespace))
+        if stored is None or "deletionTimestamp" in stored["metadata"]:
+            raise StillThere(f"The namespace {request.namespace} is still being removed.")
+        if held := _held(stored, request):
+            return held
+        _refuse_if_newer(stored, request)
+        wanted["metadata"]["uid"] = stored["metadata"]["uid"]
+        await self._apply(wanted)
+        return None
+
+    async def _check_fence(self, request: RolloutRequest) -> None:
+        stored = await self.cluster.get(namespace_ref(request.namespace))
+        if stored is None or stored["metadata"].get("labels", {}).get(labels.UID) != request.uid:
+            raise Superseded(f"The namespace {request.namespace} isn't this environment's any more.")
+        _refuse_if_newer(stored, request)
+
+    async def _apply(self, obj: KubernetesObject) -> None:
+        """Forced: what we declare in an environment namespace is ours. Raises Superseded, ClusterRefused."""
+        try:
+            await self.cluster.apply(obj, manager=labels.MANAGER, force=True)
+        except ClusterRefused as error:
+            if FENCE_WORDS in str(error):
+                raise Superseded(str(error)) from error
+            raise
+        except (ClusterGone, ClusterConflict) as error:
+            raise Superseded(f"The namespace went away while it was written to: {error}") from error
+
+    # --- source, template, images --------------------------------------------------------------------------------
+
+    async def _project(
+        self, request: RolloutRequest, declared: DeclaredEnvironment
+    ) -> tuple[RepositoryOfProject, dict[str, object] | None]:
+        team = names.team_namespace(request.identity.team)
+        stored, home = await asyncio.gather(
+            self.cluster.get(project_ref(team, declared.project)),
+            self.cluster.get(namespace_ref(request.key.namespace)),
+        )
+        repository = repository_of(stored, home)
+        if repository is None:
+            raise SourceRefused(
+                f"The Project {declared.project} in {team} names no repository: set spec.sources[0].repositoryUrl."
+            )
+        return repository, repository.templates.get(declared.type)
+
+    async def _checkout(self, request: RolloutRequest, repository: RepositoryOfProject) -> Path:
+        forge = self.forges.get(repository.forge)
+        credential = await forge.clone_credential(repository.id, repository.clone_url) if forge else None
+        return await self.source.checkout(repository.id, repository.clone_url, request.target.sha, credential)
+
+    async def _resolve(self, template: Template) -> str | None:
+        if template.method is not DeploymentMethod.PREBUILT or template.image is None:
+            return None
+        image = f"{template.image}:{template.tag}" if template.tag else template.image
+        return await self.registry.resolve(image) or image
+
+    async def _record(self, request: RolloutRequest, detection: Detection) -> str | None:
+        """What was detected goes onto the resource (FR-ENV-006), unless a person holds the field; then who (design: rule 10)."""
+        spec = {"devCommand": detection.dev_command} if detection.dev_command else {}
+        wanted = {
+            "apiVersion": labels.API_VERSION,
+            "kind": "Environment",
+            "metadata": {"namespace": request.key.namespace, "name": request.key.name, "uid": request.uid},
+            "spec": spec,
+        }
+        try:
+            await self.cluster.apply(wanted, manager=labels.DETECTION_MANAGER)
+        except ClusterConflict as error:
+            return str(error)
+        return None
+
+    def _build_request(self, request: RolloutRequest, template: Template, folder: Path) -> BuildRequest:
+        sha = request.target.sha
+        if template.method is DeploymentMethod.CONTAINER:
+            return BuildRequest(
+                context=folder / template.workdir,
+                dockerfile=template.dockerfile,
+                repository=f"{request.namespace}/web",
+                tag=sha,
+                timeout=self.build_timeout,
+            )
+        return BuildRequest(
+            context=folder,
+            dockerfile="Dockerfile",
+            dockerfile_text=source_dockerfile(self.images.shell),
+            repository=f"{request.namespace}/source",
+            tag=sha,
+            timeout=self.build_timeout,
+        )
+
+    # --- objects -------------------------------------------------------------------------------------------------
+
+    async def _observed(self, request: RolloutRequest) -> list[KubernetesObject]:
+        # The first rollout made the namespace itself: nothing of ours can be there that would have to go.
+        if request.rollout == 1:
+            return []
+        return list(await self.cluster.list_all(request.namespace, {labels.UID: request.uid}))
+
+    def _render_request(self, work: DeployWork, overrides: Overrides) -> RenderRequest:
+        request = work.request
+        given = {each.name: each for each in (*work.template.env, *overrides.env)}
+        return RenderRequest(
+            identity=request.identity,
+            namespace=request.namespace,
+            uid=request.uid,
+            rollout=request.rollout,
+            sha=request.target.sha,
+            branch=request.target.branch,
+            template=work.template.model_copy(update={"env": tuple(given.values())}),
+            image=work.images.image,
+            source_image=work.images.source_image,
+            address=self.guards.address,
+            ca_bundle=self.ca_bundle,
+            url=self.guards.address.url(request.namespace),
+        )
+
+
+def _held(stored: KubernetesObject, request: RolloutRequest) -> Message | None:
+    """Names alone prove nothing: `a` + `b-c` and `a-b` + `c` make the same namespace (design: Names)."""
+    metadata = stored["metadata"]
+    resource = metadata.get("annotations", {}).get(labels.RESOURCE)
+    is_ours = metadata.get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER
+    if is_ours and resource == f"{request.key.namespace}/{request.key.name}":
+        return None
+    holder = f"the environment {resource}" if is_ours and resource else "something that is not Catalyst's"
+    text = f"The namespace {request.namespace} belongs to {holder}: rename the repository or its owner."
+    return Message(reason="NamespaceHeld", text=text)
+
+
+def _refuse_if_newer(stored: KubernetesObject, request: RolloutRequest) -> None:
+    metadata = stored["metadata"]
+    if metadata.get("labels", {}).get(labels.UID) != request.uid:
+        raise StillThere(
+            f"The namespace {request.namespace} is the one of the environment before; it is removed first."
+        )
+    fence = metadata.get("annotations", {}).get(labels.FENCE, "0")
+    if fence == labels.DELETING or (fence.isdigit() and int(fence) > request.rollout):
+        raise Superseded(f"The namespace {request.namespace} is at {fence}, past rollout {request.rollout}.")

@@ -1,0 +1,1 @@
+"""The workflows, reached through Temporal."""

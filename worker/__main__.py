@@ -1,0 +1,141 @@
+"""`python -m worker`: runs the workflows and their activities until SIGTERM or SIGINT."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+
+import uvicorn
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from gateways.temporal.connection import connect_temporal
+from settings.logging import configure_logging
+from settings.settings import Settings
+from worker.context import ContextInterceptor, Progress
+from worker.health import create_health_app
+from worker.parts import Parts, open_parts
+from worker.schedule import ensure_schedule
+from worker.watch import watch_for_ever
+from workflows.calling import builds_queue
+from workflows.environment import EnvironmentWorkflow
+from workflows.pull_request import PullRequestWorkflow
+from workflows.reconcile import ReconcileWorkflow
+from workflows.rollout import RolloutWorkflow
+
+LOG = logging.getLogger("catalyst.worker")
+CONNECT_AGAIN_SECONDS = 2.0
+STUCK_AFTER = 4
+"""Reconcile intervals without any finished activity."""
+BEAT = timedelta(seconds=1)
+"""Heartbeats are passed on this often: a cancellation reaches an activity no later."""
+WORKFLOWS = [PullRequestWorkflow, EnvironmentWorkflow, RolloutWorkflow, ReconcileWorkflow]
+
+
+async def main() -> None:
+    settings = Settings()
+    configure_logging(settings.logs)
+    stop = _stop_on_signals()
+    async with open_parts(settings) as parts:
+        client = await _connect(stop)
+        if client is None:
+            return
+        progress = Progress()
+        async with AsyncExitStack() as stack:
+            for worker in _workers(client, settings, parts, progress):
+                await stack.enter_async_context(worker)
+            await ensure_schedule(client, settings.task_queue, settings.worker.reconcile_every)
+            beside = [
+                asyncio.create_task(
+                    watch_for_ever(parts.cluster, parts.owners, f"{socket.gethostname()}/{os.getpid()}")
+                ),
+                asyncio.create_task(_serve_health(settings, progress)),
+                asyncio.create_task(_keep_house(settings, parts)),
+            ]
+            LOG.info("worker runs", extra={"task_queue": settings.task_queue})
+            await _until_stopped(stop, beside)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _connect(stop: asyncio.Event) -> Client | None:
+    """Temporal may come up later than we do; None: stopped before it did."""
+    while not stop.is_set():
+        try:
+            return await connect_temporal()
+        except RuntimeError as error:
+            LOG.warning("Temporal can't be reached yet: %s", error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CONNECT_AGAIN_SECONDS)
+    return None
+
+
+def _workers(client: Client, settings: Settings, parts: Parts, progress: Progress) -> list[Worker]:
+    common = {
+        "interceptors": [ContextInterceptor(progress)],
+        "graceful_shutdown_timeout": settings.worker.graceful_shutdown,
+        "max_heartbeat_throttle_interval": BEAT,
+        "default_heartbeat_throttle_interval": BEAT,
+    }
+    return [
+        Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=WORKFLOWS,
+            activities=parts.activities,
+            max_cached_workflows=settings.worker.max_cached_workflows,
+            **common,  # type: ignore[arg-type]
+        ),
+        Worker(
+            client,
+            task_queue=builds_queue(settings.task_queue),
+            activities=parts.builds,
+            max_concurrent_activities=settings.worker.concurrent_builds,
+            **common,  # type: ignore[arg-type]
+        ),
+    ]
+
+
+async def _serve_health(settings: Settings, progress: Progress) -> None:
+    most = settings.worker.reconcile_every.total_seconds() * STUCK_AFTER
+    config = uvicorn.Config(
+        create_health_app(progress, most),
+        host=settings.worker.health_host,
+        port=settings.worker.health_port,
+        log_level="warning",
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    await server.serve()
+
+
+async def _keep_house(settings: Settings, parts: Parts) -> None:
+    """Old logs go once a day."""
+    while True:
+        removed = await asyncio.to_thread(parts.logs.remove_older_than, settings.logs.keep_days)
+        if removed:
+            LOG.info("removed %d old logs", removed)
+        await asyncio.sleep(timedelta(days=1).total_seconds())
+
+
+async def _until_stopped(stop: asyncio.Event, beside: list[asyncio.Task[None]]) -> None:
+    """Whatever runs beside the worker and dies takes the process with it, so that its supervisor sees it."""
+    waiting = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([waiting, *beside], return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, *beside):
+        task.cancel()
+    for task in done - {waiting}:
+        task.result()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

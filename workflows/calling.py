@@ -1,0 +1,42 @@
+"""How workflows call activities: time limits, retries, and telling what may pass by itself from what doesn't."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+CALL = timedelta(seconds=30)
+"""One attempt to talk to forge or cluster."""
+GIVE_BACK = timedelta(seconds=60)
+"""Retries go on inside the activity for so long; then the workflow gets to say what is wrong, and calls again."""
+RETRY = RetryPolicy(maximum_interval=timedelta(seconds=10))
+HEARTBEAT = timedelta(seconds=10)
+"""A worker that is killed is noticed this late."""
+
+
+def may_pass(error: ActivityError) -> bool:
+    """Whether the same call may work later without anybody changing anything (a system that is down, a lost worker)."""
+    return not (isinstance(error.cause, ApplicationError) and error.cause.non_retryable)
+
+
+def kind_of(error: ActivityError) -> str:
+    """The gateway error's name; `Unavailable` for what only timed out."""
+    cause = _innermost(error)
+    return (cause.type if isinstance(cause, ApplicationError) else None) or "Unavailable"
+
+
+def sentence(error: ActivityError) -> str:
+    """The gateway's own words, also behind a time-out that ended its retries."""
+    cause = _innermost(error)
+    return cause.message if isinstance(cause, ApplicationError) else f"{error.activity_type} got no answer in time."
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ is not None and not isinstance(error, ApplicationError):
+        error = error.__cause__
+    return error
+
+
+def builds_queue(task_queue: str) -> str:
+    """Builds wait for a slot of their own, so that nothing else waits for them."""
+    return f"{task_queue}-builds"

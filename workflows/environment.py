@@ -1,0 +1,477 @@
+"""One workflow per Environment resource, whoever made it, until it is gone. Workflow id: names.environment_workflow_id."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.environment import EnvironmentActivities
+    from activities.teardown import TeardownActivities
+    from environments.model import EnvironmentUid, Message, Phase
+    from environments.names import pull_request_workflow_id, rollout_workflow_id
+    from environments.report import conditions_of
+    from environments.work import (
+        CheckRequest,
+        DeleteRequest,
+        EnvironmentChanged,
+        Observation,
+        OverrideRequest,
+        OverrideWork,
+        Publication,
+        Request,
+        RolloutProgress,
+        RolloutRequest,
+        RolloutResult,
+        TearDownRequest,
+        Verdict,
+    )
+    from workflows import visibility
+    from workflows.calling import CALL, GIVE_BACK, HEARTBEAT, RETRY, sentence
+    from workflows.messages import EnvironmentInput, EnvironmentResult, EnvironmentSnapshot, EnvironmentState
+    from workflows.rollout import RolloutWorkflow
+
+QUIET = timedelta(minutes=10)
+"""How long a running environment goes unchecked at most, besides watch and Reconcile."""
+NO_URL_YET = timedelta(seconds=20)
+"""A generic shell is asked this often whether something listens by now."""
+TRY_AGAIN = timedelta(seconds=5)
+TEARDOWN_CALL = timedelta(seconds=60)
+DEADLINE = timedelta(minutes=5)
+"""SC-002: past it, what blocks a teardown is found, removed where that is safe, and told."""
+NEXT_ROLLOUT = timedelta(minutes=1)
+"""After a rollout that failed for a cause that may pass by itself."""
+LONGEST_WRITE = CALL + TRY_AGAIN
+"""For so long an activity that a dead worker left behind may still write; then teardown looks again (design: rule 2)."""
+GOODBYE = timedelta(seconds=30)
+"""What the last report may take."""
+IDLE = (Phase.READY, Phase.DEGRADED)
+
+
+@workflow.defn
+class EnvironmentWorkflow:
+    """One rollout at a time, the newest wins; checks and repairs what runs; ends when cluster and registry say all is gone."""
+
+    @workflow.init
+    def __init__(self, given: EnvironmentInput) -> None:
+        self._key = given.key
+        self._state = given.state or EnvironmentState()
+        self._rolling: asyncio.Task[None] | None = None
+        self._news = False
+        self._alarm: timedelta | None = None
+        # After continue-as-new the last report is written once more: its write may have been cut off.
+        self._published = None if given.state else self._state.report
+
+    @workflow.run
+    async def run(self, given: EnvironmentInput) -> EnvironmentResult:
+        publishing = asyncio.create_task(self._keep_publishing())
+        try:
+            while not await self._look_and_act():
+                await self._next_event()
+                await self._continue_as_new_if_long()
+            await self._say_goodbye()
+        finally:
+            publishing.cancel()
+        return EnvironmentResult(message=Message(reason="Gone", text="Everything of it is gone."))
+
+    # --- what happens --------------------------------------------------------------------------------------------
+
+    @workflow.signal
+    def look(self) -> None:
+        """Something changed: the resource, its guards, its workload."""
+        self._news = True
+
+    @workflow.signal
+    def new_commit(self, request: Request) -> None:
+        self._news = True
+
+    @workflow.signal
+    def progress(self, progress: RolloutProgress) -> None:
+        """From the rollout; one that was superseded is not listened to."""
+        if self._rolling is not None and progress.rollout == self._state.rollout:
+            self._report(phase=progress.phase, steps=progress.steps, notes=progress.notes)
+
+    @workflow.signal
+    def retry(self, request: Request) -> None:
+        """Run the same commit again."""
+        self._keep(wants_retry=True)
+        self._news = True
+
+    @workflow.signal
+    def override(self, request: OverrideRequest) -> None:
+        self._keep(overrides=(*self._state.overrides, request))
+        self._news = True
+
+    @workflow.signal
+    async def close(self, request: Request) -> None:
+        await self._close(request)
+
+    @workflow.update(name="retry")
+    def retry_now(self, request: Request) -> str:
+        self.retry(request)
+        return "The same commit is being deployed again."
+
+    @retry_now.validator
+    def _may_retry(self, request: Request) -> None:
+        self._refuse_if_deleting()
+
+    @workflow.update(name="override")
+    async def override_now(self, request: OverrideRequest) -> str:
+        answer = await self._write_override(request)
+        self._news = True
+        return answer
+
+    @override_now.validator
+    def _may_override(self, request: OverrideRequest) -> None:
+        self._refuse_if_deleting()
+        if not request.reset and request.model_dump(exclude={"by", "reason"}, exclude_defaults=True) == {}:
+            raise ApplicationError("Nothing to set: give command, workdir, port, env, image or tag.", type="Empty")
+
+    @workflow.update(name="close")
+    async def close_now(self, request: Request) -> str:
+        return await self._close(request)
+
+    @close_now.validator
+    def _may_close(self, request: Request) -> None:
+        self._refuse_if_deleting()
+
+    @workflow.query
+    def snapshot(self) -> EnvironmentSnapshot:
+        return EnvironmentSnapshot(key=self._key, state=self._state)
+
+    # --- what is done about it -----------------------------------------------------------------------------------
+
+    async def _look_and_act(self) -> bool:
+        """Whether it is over: no resource, and nothing left of it."""
+        self._news = False
+        try:
+            return await self._act(await self._observe())
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._report(reason="Waiting", message=f"{sentence(error)} It is tried again.")
+            self._wake_in(TRY_AGAIN)
+            return False
+
+    async def _act(self, seen: Observation) -> bool:
+        is_leftover = seen.namespace_uid is not None and seen.namespace_uid != seen.uid
+        if seen.uid is None or seen.is_deleting or is_leftover:
+            return await self._remove(seen)
+        self._take_on(seen)
+        await self._write_overrides()
+        if seen.problem or seen.target is None or seen.identity is None or seen.namespace is None:
+            await self._cancel_rollout()
+            self._keep(retry_at=None)
+            text = seen.problem or Message(reason="NoCommit", text="The Environment names no commit.")
+            self._report(phase=Phase.FAILED, reason=text.reason, message=text.text)
+        elif self._is_due(seen):
+            await self._cancel_rollout()
+            self._start_rollout(seen)
+        elif self._rolling is None and self._state.verdict and self._state.verdict.phase in IDLE:
+            await self._check(self._state.verdict)
+        return False
+
+    def _take_on(self, seen: Observation) -> None:
+        """A resource of the same name made anew is another environment."""
+        if seen.uid != self._state.uid:
+            self._state = EnvironmentState(suspect_until=self._state.suspect_until, overrides=self._state.overrides)
+        self._keep(
+            uid=seen.uid,
+            identity=seen.identity,
+            namespace=seen.namespace,
+            pull_request=seen.pull_request,
+            deleting_since=None,
+        )
+        self._report(uid=seen.uid or "", generation=seen.generation, namespace=seen.namespace or "")
+
+    # --- rollouts ------------------------------------------------------------------------------------------------
+
+    def _is_due(self, seen: Observation) -> bool:
+        attempted, retry_at = self._state.attempted, self._state.retry_at
+        is_new = attempted is None or attempted.target != seen.target
+        is_time = retry_at is not None and workflow.now() >= retry_at and self._rolling is None
+        # Somebody else's rollout number on the namespace: this workflow was lost and began anew.
+        is_lost = self._rolling is None and self._state.verdict is None
+        return is_new or is_time or is_lost or self._state.wants_retry
+
+    def _start_rollout(self, seen: Observation) -> None:
+        assert seen.uid and seen.identity and seen.namespace and seen.target
+        request = RolloutRequest(
+            key=self._key,
+            identity=seen.identity,
+            namespace=seen.namespace,
+            uid=seen.uid,
+            rollout=max(self._state.rollout, seen.fence) + 1,
+            target=seen.target,
+        )
+        self._keep(rollout=request.rollout, attempted=request, verdict=None, retry_at=None, wants_retry=False)
+        self._report(
+            phase=Phase.PENDING,
+            sha=seen.target.sha,
+            rollout=request.rollout,
+            steps=(),
+            notes=(),
+            reason="",
+            message="",
+            failed_log=None,
+            url=None,
+        )
+        self._rolling = asyncio.create_task(self._roll_out(request))
+
+    async def _roll_out(self, request: RolloutRequest) -> None:
+        try:
+            result = await workflow.execute_child_workflow(
+                RolloutWorkflow.run,
+                request,
+                id=rollout_workflow_id(request.namespace, request.target.sha, request.rollout),
+                cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                static_summary=f"{request.target.sha[:7]} → {request.namespace}",
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                return
+            text = f"The rollout ended without a result: {error}. Retry starts another one."
+            result = RolloutResult(verdict=Verdict(phase=Phase.FAILED, reason="RolloutLost", message=text))
+        self._finish(request, result)
+
+    def _finish(self, request: RolloutRequest, result: RolloutResult) -> None:
+        self._rolling = None
+        self._news = True
+        if result.verdict.reason == "Superseded":
+            self._keep(attempted=None)  # looked at again: whatever the cluster wants now
+            return
+        self._keep(verdict=result.verdict)
+        self._report(steps=result.steps, notes=result.notes)
+        if result.verdict.phase is Phase.READY:
+            self._report(deployed_sha=request.target.sha)
+        self._tell(result.verdict)
+        if result.is_passing:
+            self._keep(retry_at=workflow.now() + NEXT_ROLLOUT)
+
+    async def _cancel_rollout(self) -> None:
+        """What was begun for an older commit ends; what a lost worker may still be writing is looked for later."""
+        if self._rolling is None:
+            return
+        self._keep(suspect_until=workflow.now() + LONGEST_WRITE)
+        self._rolling.cancel()
+        rolling, self._rolling = self._rolling, None
+        await workflow.wait([rolling])
+
+    async def _check(self, was: Verdict) -> None:
+        assert self._state.attempted is not None
+        work = CheckRequest(request=self._state.attempted, was=was)
+        found = await self._call(EnvironmentActivities.check, work, CALL)
+        self._keep(verdict=found)
+        self._tell(found)
+
+    def _tell(self, verdict: Verdict) -> None:
+        self._report(
+            phase=verdict.phase,
+            url=verdict.url,
+            reason=verdict.reason,
+            message=verdict.message,
+            failed_log=verdict.failed_log,
+        )
+
+    # --- overrides, closing --------------------------------------------------------------------------------------
+
+    async def _write_overrides(self) -> None:
+        while self._state.overrides:
+            first, *rest = self._state.overrides
+            await self._write_override(first)
+            self._keep(overrides=tuple(rest))
+
+    async def _write_override(self, request: OverrideRequest) -> str:
+        if self._state.uid is None:
+            raise ApplicationError("The environment is not there yet: try again in a moment.", type="NotYet")
+        work = OverrideWork(key=self._key, uid=self._state.uid, request=request)
+        answer: str = await self._call(EnvironmentActivities.override, work, CALL)
+        return answer
+
+    async def _close(self, request: Request) -> str:
+        """A preview is its pull request's: the wish goes there. Any other environment is deleted."""
+        if self._state.pull_request is not None:
+            owner = workflow.get_external_workflow_handle(pull_request_workflow_id(self._state.pull_request))
+            await owner.signal("close", request)
+            return "The preview is being removed; retry starts it again."
+        if self._state.uid is not None:
+            await self._call(EnvironmentActivities.delete, DeleteRequest(key=self._key, uid=self._state.uid), CALL)
+        self._news = True
+        return "The environment is being deleted."
+
+    def _refuse_if_deleting(self) -> None:
+        if self._state.deleting_since is not None:
+            raise ApplicationError("The environment is being deleted.", type="Deleting")
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    async def _remove(self, seen: Observation) -> bool:
+        await self._cancel_rollout()
+        namespace = seen.namespace or self._state.namespace
+        uid = seen.namespace_uid or seen.uid or self._state.uid
+        if namespace is not None and uid is not None and not await self._is_torn_down(seen, namespace, uid):
+            return False
+        if seen.uid is None:
+            return not self._is_suspect()
+        if seen.is_deleting:
+            await self._call(TeardownActivities.release, self._key, CALL)
+            self._report(phase=Phase.DELETED, url=None, reason="", message="Everything of it is gone.")
+        self._news = True
+        return False
+
+    async def _is_torn_down(self, seen: Observation, namespace: Any, uid: EnvironmentUid) -> bool:
+        if self._state.deleting_since is None:
+            self._keep(deleting_since=workflow.now(), unblocked_at=None)
+        self._keep(namespace=namespace, identity=self._state.identity or seen.identity)
+        if seen.uid is None or seen.is_deleting:
+            self._keep(uid=uid, pull_request=self._state.pull_request or seen.pull_request)
+            self._report(uid=uid, namespace=namespace, generation=max(seen.generation, self._state.report.generation))
+        request = TearDownRequest(key=self._key, namespace=namespace, uid=uid)
+        if self._state.report.phase is not Phase.DELETED:
+            self._report(phase=Phase.DELETING, url=None, reason="", message="It is being removed.", failed_log=None)
+        await self._unblock_past_deadline(request)
+        remaining = await self._call(TeardownActivities.tear_down, request, TEARDOWN_CALL, heartbeat=HEARTBEAT)
+        if not remaining.is_nothing:
+            self._report(message=remaining.sentence())
+            self._news = True
+            return False
+        return True
+
+    async def _unblock_past_deadline(self, request: TearDownRequest) -> None:
+        since = self._state.unblocked_at or self._state.deleting_since
+        if since is None or workflow.now() - since < DEADLINE:
+            return
+        self._keep(unblocked_at=workflow.now())
+        workflow.metric_meter().create_counter("catalyst_teardown_deadline_missed").add(1)
+        found = await self._call(TeardownActivities.unblock, request, CALL)
+        text = f"It is not gone after 5 minutes. {' '.join(found)}"
+        self._report(phase=Phase.DELETING, reason="TeardownBlocked", message=text[:1000])
+
+    def _is_suspect(self) -> bool:
+        """Look again once nothing that a dead worker left behind can write any more."""
+        until = self._state.suspect_until
+        if until is None or workflow.now() >= until:
+            return False
+        self._wake_in(until - workflow.now())
+        return True
+
+    async def _say_goodbye(self) -> None:
+        try:
+            await workflow.wait_condition(lambda: self._published == self._state.report, timeout=GOODBYE)
+        except TimeoutError:
+            workflow.logger.warning("the last report could not be written in time")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    # --- telling -------------------------------------------------------------------------------------------------
+
+    async def _keep_publishing(self) -> None:
+        """Apart from the main loop: newest state wins, one write under way (design: rule 8)."""
+        shown: dict[Any, str | None] = {}
+        while True:
+            await workflow.wait_condition(lambda: self._published != self._state.report)
+            report = self._state.report
+            shown = self._show(shown)
+            try:
+                await asyncio.gather(self._publish(), self._tell_pull_request())
+            except ActivityError as error:
+                workflow.logger.warning("publishing failed: %s", sentence(error))
+                await workflow.sleep(TRY_AGAIN)
+                continue
+            self._published = report
+
+    def _show(self, before: dict[Any, str | None]) -> dict[Any, str | None]:
+        """For Temporal's own UI."""
+        report, identity = self._state.report, self._state.identity
+        now: dict[Any, str | None] = {visibility.PHASE: report.phase.value, visibility.SHA: report.sha}
+        if identity is not None:
+            now |= {
+                visibility.TEAM: identity.team,
+                visibility.PROJECT: identity.project,
+                visibility.ENVIRONMENT: identity.environment,
+            }
+        if updates := visibility.changed(before, now):
+            workflow.upsert_search_attributes(updates)
+        workflow.set_current_details(f"**{report.phase}** {report.sha or ''} {report.url or ''}\n\n{report.message}")
+        return now
+
+    async def _publish(self) -> None:
+        if self._state.identity is None:
+            return
+        publication = Publication(
+            key=self._key,
+            identity=self._state.identity,
+            pull_request=self._state.pull_request,
+            report=self._state.report,
+        )
+        await self._call(EnvironmentActivities.publish, publication, CALL)
+
+    async def _tell_pull_request(self) -> None:
+        if self._state.pull_request is None:
+            return
+        owner = workflow.get_external_workflow_handle(pull_request_workflow_id(self._state.pull_request))
+        try:
+            await owner.signal("environment_changed", EnvironmentChanged(key=self._key, report=self._state.report))
+        except FailureError:
+            workflow.logger.info("the pull request's workflow doesn't run; Reconcile starts it where it should")
+
+    def _report(self, **update: Any) -> None:
+        report = self._state.report.model_copy(update=update)
+        if report != self._state.report:
+            conditions = conditions_of(report, workflow.now(), self._state.report.conditions)
+            update = {"conditions": conditions, "updated_at": workflow.now()}
+            self._keep(report=report.model_copy(update=update))
+
+    # --- machinery -----------------------------------------------------------------------------------------------
+
+    async def _observe(self) -> Observation:
+        seen: Observation = await self._call(EnvironmentActivities.observe, self._key, CALL)
+        return seen
+
+    async def _call(self, method: Any, argument: Any, limit: timedelta, heartbeat: timedelta | None = None) -> Any:
+        return await workflow.execute_activity_method(
+            method,
+            argument,
+            start_to_close_timeout=limit,
+            schedule_to_close_timeout=limit + GIVE_BACK,
+            heartbeat_timeout=heartbeat,
+            retry_policy=RETRY,
+        )
+
+    async def _next_event(self) -> None:
+        at_most = self._pause()
+        self._alarm = None
+        try:
+            await workflow.wait_condition(lambda: self._news, timeout=at_most, timeout_summary="look again")
+        except TimeoutError:
+            pass  # quiet: the cluster is looked at again
+
+    def _wake_in(self, pause: timedelta) -> None:
+        self._alarm = pause
+
+    def _pause(self) -> timedelta:
+        pauses = [QUIET]
+        if self._alarm is not None:
+            pauses.append(self._alarm)
+        if self._state.retry_at is not None:
+            pauses.append(_until(self._state.retry_at))
+        verdict = self._state.verdict
+        if self._rolling is None and verdict and verdict.phase is Phase.READY and verdict.url is None:
+            pauses.append(NO_URL_YET)
+        return min(pauses)
+
+    def _keep(self, **update: Any) -> None:
+        self._state = self._state.model_copy(update=update)
+
+    async def _continue_as_new_if_long(self) -> None:
+        """Only with no rollout running (design: rule 7)."""
+        if workflow.info().is_continue_as_new_suggested() and self._rolling is None:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            workflow.continue_as_new(EnvironmentInput(key=self._key, state=self._state))
+
+
+def _until(moment: datetime) -> timedelta:
+    return max(moment - workflow.now(), timedelta(seconds=0.1))
