@@ -2,6 +2,7 @@
 
 import posixpath
 
+from environments import names
 from environments.deployment.objects import (
     CPU_REQUEST,
     Container,
@@ -45,7 +46,7 @@ VARIABLES = (
 
 def render(request: RenderRequest) -> list[KubernetesObject]:
     """Raises ValueError without a source image."""
-    env = environment_variables(request, *VARIABLES)
+    env = environment_variables(request, *VARIABLES, _allowed_host(request))
     source_image = needed(request.source_image, "source image", request)
     image = request.template.image or source_image
     app = app_container(request, image, env) | _running(request, request.template.command or "")
@@ -89,6 +90,11 @@ def _installing(request: RenderRequest, image: str, env: list[dict[str, str]]) -
     if install is None:
         return []
     return [{"name": "install", "image": image, "env": env, "resources": RESOURCES} | _running(request, install)]
+
+
+def _allowed_host(request: RenderRequest) -> tuple[str, str]:
+    """Vite refuses every host that it wasn't told of, except `*.localhost`."""
+    return "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS", names.host(request.namespace, request.address.domain)
 
 
 def _running(request: RenderRequest, command: str) -> Container:
