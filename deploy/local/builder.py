@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from deploy.local import buildkit, debian
+from deploy.local import buildkit, cgroups, debian
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.cache import Artifact, ensure
 from deploy.local.certificates import host_bundle
@@ -25,6 +25,7 @@ LINK_LOCAL = "169.254.0.0/16"
 """Where clouds keep their metadata."""
 ADDRESSES = Path("/var/lib/cni/networks") / BRIDGE
 """What the CNI plugin host-local has given away."""
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RUNC = Path(__file__).parent / "go" / "runc"
 
 CONFIGURATION = Template("""\
@@ -36,11 +37,11 @@ nameservers = $resolvers
 [worker.containerd]
 enabled = false
 [worker.oci]
-binary = "$runc"
 networkMode = "cni"
 cniBinaryPath = "$plugins"
 cniConfigPath = "$folder/network.conflist"
 cniPoolSize = 2
+defaultCgroupParent = "/$cgroup/build"
 max-parallelism = 4
 gc = true
 reservedSpace = "1GB"
@@ -67,20 +68,19 @@ def program(profile: Profile) -> Program:
     """Write the daemon's configuration into the state folder; the process that reads it."""
     folder = _folder(profile)
     folder.mkdir(parents=True, exist_ok=True)
-    runc, environment = _runc()
     (folder / "network.conflist").write_text(json.dumps(network()))
-    (folder / "buildkitd.toml").write_text(configuration(profile, runc))
+    (folder / "buildkitd.toml").write_text(configuration(profile))
     command = (str(ensure(buildkit.artifact()) / "buildkitd"), f"--config={folder}/buildkitd.toml")
-    return Program("buildkitd", command, environment, priority=300, ready=("unix", str(_socket(profile))))
+    return Program("buildkitd", command, _environment(), priority=300, ready=("unix", str(_socket(profile))))
 
 
-def configuration(profile: Profile, runc: Path) -> str:
+def configuration(profile: Profile) -> str:
     """buildkitd.toml."""
     values = {
         "folder": str(_folder(profile)),
+        "cgroup": cgroups.NAME,
         "address": address(profile),
         "resolvers": json.dumps(resolvers()),
-        "runc": str(runc),
         "plugins": str(debian.cni_plugins().folder),
         "registry": f"localhost:{profile.ports.registry}",
     }
@@ -152,12 +152,13 @@ def _hooks() -> list[list[str]]:
     ]
 
 
-def _runc() -> tuple[Path, dict[str, str]]:
-    """The program that starts RUN steps, and what it must be told."""
-    plain = debian.program("runc")
+def _environment() -> dict[str, str]:
+    """Where the daemon finds the runc that starts RUN steps (it looks for it by name), and what that one must be told."""
+    plain = ensure(debian.holder("runc"))
     if (bundle := host_bundle()) is None:
-        return plain, {}
-    return ensure(runc_artifact()) / "runc", {"CATALYST_RUNC": str(plain), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
+        return {"PATH": f"{plain}:{SYSTEM_PATH}"}
+    told = {"CATALYST_RUNC": str(plain / "runc"), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
+    return told | {"PATH": f"{ensure(runc_artifact())}:{SYSTEM_PATH}"}
 
 
 def _folder(profile: Profile) -> Path:

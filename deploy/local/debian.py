@@ -34,9 +34,14 @@ def program(name: str) -> Path:
 
     Raises KeyError for a program that none of them holds.
     """
+    return holder(name).folder / name
+
+
+def holder(name: str) -> Artifact:
+    """The one of `artifacts()` that holds this program. Raises KeyError like `program`."""
     for artifact in artifacts():
         if name in (Path(str(path)).name for path in artifact.recipe[1:]):
-            return artifact.folder / name
+            return artifact
     raise KeyError(f"no Debian package of ours holds the program {name}")
 
 

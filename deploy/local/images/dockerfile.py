@@ -1,5 +1,6 @@
 """Images made from a Dockerfile here by a builder of their own, which ends with the build."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -59,20 +60,20 @@ def _build(recipe: Recipe, folder: Path) -> None:
 def _builder(parent: Path) -> Iterator[list[str]]:
     """A daemon in a folder of its own under `parent`; the client's command so far."""
     programs = ensure(buildkit.artifact())
-    runc = debian.program("runc")
+    # The daemon looks for runc by name.
+    environment = os.environ | {"PATH": f"{ensure(debian.holder('runc'))}{os.pathsep}{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory(prefix="builder-", dir=parent) as place:
         address = f"unix://{place}/buildkitd.sock"
         configuration = Path(place, "buildkitd.toml")
         # These Dockerfiles are our own, so their steps may have the host's network.
         configuration.write_text(
             f'root = "{place}/root"\n[grpc]\naddress = ["{address}"]\n[worker.containerd]\nenabled = false\n'
-            f'[worker.oci]\nnetworkMode = "host"\nbinary = "{runc}"\n'
+            f'[worker.oci]\nnetworkMode = "host"\n'
         )
         log = Path(place, "log")
         with log.open("wb") as output:
-            daemon = subprocess.Popen(
-                [programs / "buildkitd", f"--config={configuration}"], stdout=output, stderr=output
-            )
+            command = [str(programs / "buildkitd"), f"--config={configuration}"]
+            daemon = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
             client = [str(programs / "buildctl"), f"--addr={address}"]
             _wait(client, daemon, log)

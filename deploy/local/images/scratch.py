@@ -32,7 +32,7 @@ def program(name: str, source: Artifact) -> Artifact:
 
 def busybox(name: str, process: dict[str, Any]) -> Artifact:
     """All of busybox' commands, linked to it."""
-    recipe = (debian.program("busybox").parent.name, repr(process), *ACCOUNTS.values())
+    recipe = (debian.holder("busybox").folder.name, repr(process), *ACCOUNTS.values())
     return Artifact(f"image-{name}", recipe, usual_seconds=2, build=partial(_busybox, process))
 
 
@@ -54,10 +54,7 @@ def _program(source: Artifact, folder: Path) -> None:
 
 def _busybox(process: dict[str, Any], folder: Path) -> None:
     tree = folder / "tree"
-    program = debian.program("busybox")
-    for artifact in debian.artifacts():
-        if artifact.folder == program.parent:
-            ensure(artifact)
+    program = ensure(debian.holder("busybox")) / "busybox"
     _copy(program, tree / "bin" / "busybox")
     names = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
     for name in names:

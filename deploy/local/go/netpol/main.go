@@ -19,7 +19,6 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 )
@@ -62,14 +61,9 @@ func enforce(kubeconfig, address string, config *options.KubeRouterConfig) error
 	}
 	factory.Start(stop)
 	factory.WaitForCacheSync(stop)
-	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		pods: controller.PodEventHandler, namespaces: controller.NamespaceEventHandler, policies: controller.NetworkPolicyEventHandler,
-	}
-	for informer, handler := range handlers {
-		if _, err := informer.AddEventHandler(handler); err != nil {
-			return err
-		}
-	}
+	pods.AddEventHandler(controller.PodEventHandler)
+	namespaces.AddEventHandler(controller.NamespaceEventHandler)
+	policies.AddEventHandler(controller.NetworkPolicyEventHandler)
 	run(controller, stop)
 	return nil
 }
