@@ -1,0 +1,208 @@
+"""A stored Environment as our values: what somebody declared, as far as it makes sense, and what people overrode."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from environments import labels, names
+from environments.catalyst_yaml import PortNumber as Port
+from environments.catalyst_yaml import Text, Variables
+from environments.model import (
+    CommitSha,
+    EnvironmentIdentity,
+    EnvironmentKey,
+    EnvironmentUid,
+    EnvironmentVariable,
+    KubernetesObject,
+    Overrides,
+    PullRequestKey,
+    Value,
+)
+from environments.ownership import Path, item, managers_of
+
+FULL_SHA = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
+DEFAULT_TYPE = "development"
+DEFAULT_BRANCH = "main"
+TEXT = TypeAdapter[str](Text)
+PORT = TypeAdapter[int](Port)
+VARIABLES = TypeAdapter[dict[str, str]](Variables)
+
+COMMAND: Path = ("f:spec", "f:devCommand")
+WORKDIR: Path = ("f:spec", "f:workdir")
+IMAGE: Path = ("f:spec", "f:config", "f:image")
+TAG: Path = ("f:spec", "f:config", "f:tag")
+PORTS: Path = ("f:spec", "f:config", "f:ports")
+ENV: Path = ("f:spec", "f:config", "f:env")
+
+
+class DeclaredEnvironment(Value):
+    uid: EnvironmentUid
+    generation: int
+    is_deleting: bool
+    identity: EnvironmentIdentity | None
+    """Of where it lies, never of its own labels (design: rule 11); None: that is no project namespace of ours."""
+    project: str
+    """Name of the Project resource in the team's namespace."""
+    sha: CommitSha | None
+    """None: it names no full SHA, and nothing can be rolled out."""
+    branch: str
+    pull_request_number: int | None
+    pull_request: PullRequestKey | None
+    """The pull request that owns it; None: somebody made it by hand."""
+    type: str
+    """Key of the template."""
+    retry: int
+    overrides: Overrides
+    """What people set; not what only detection wrote."""
+    notes: tuple[str, ...]
+    """Sentences: what of it is ignored, and why."""
+
+
+def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObject) -> DeclaredEnvironment:
+    """Never raises for what people can write: what makes no sense is ignored with a note.
+
+    `project_namespace`: the Namespace that the resource lies in, whose labels only we write.
+    """
+    metadata, spec = stored["metadata"], _mapping(stored.get("spec"))
+    identity = _identity(metadata["name"], project_namespace)
+    source = _source(spec)
+    notes: list[str] = []
+    return DeclaredEnvironment(
+        uid=EnvironmentUid(metadata["uid"]),
+        generation=metadata.get("generation") or 0,
+        is_deleting="deletionTimestamp" in metadata,
+        identity=identity,
+        project=_text(_mapping(spec.get("projectRef")).get("name")) or (identity.project if identity else ""),
+        sha=_sha(source.get("commitSha")),
+        branch=_text(source.get("branch")) or DEFAULT_BRANCH,
+        pull_request_number=_count(source.get("prNumber")),
+        pull_request=_pull_request(_mapping(metadata.get("annotations")).get(labels.PULL_REQUEST)),
+        type=_text(spec.get("type")) or DEFAULT_TYPE,
+        retry=_count(spec.get("retry")) or 0,
+        overrides=_overrides(stored, notes),
+        notes=tuple(notes),
+    )
+
+
+def override_object(
+    key: EnvironmentKey, uid: EnvironmentUid, stored: KubernetesObject | None, request: Mapping[str, Any]
+) -> KubernetesObject:
+    """What the manager `catalyst-override` applies: what it holds already, with what `request` (an OverrideRequest's
+    fields) sets; an empty text takes one back. `stored` None: everything is taken back first."""
+    held = _held(stored) if stored is not None else Overrides()
+    variables = {each.name: each.value for each in held.env} | (request.get("env") or {})
+    wanted = {
+        field: _chosen(request.get(field), getattr(held, field)) for field in ("command", "workdir", "image", "tag")
+    }
+    port = _chosen(request.get("port"), held.port)
+    config = {
+        "image": wanted["image"],
+        "tag": wanted["tag"],
+        "ports": [{"containerPort": port}] if port else None,
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+    }
+    spec = {"devCommand": wanted["command"], "workdir": wanted["workdir"], "config": _given(config)}
+    return {
+        "apiVersion": labels.API_VERSION,
+        "kind": "Environment",
+        "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid},
+        "spec": _given(spec),
+    }
+
+
+# --- overrides ---------------------------------------------------------------------------------------------------
+
+
+def _overrides(stored: KubernetesObject, notes: list[str]) -> Overrides:
+    """All that somebody else than detection holds; an object without managedFields was written by people."""
+    return _read(stored, lambda path: managers_of(stored, path) != {labels.DETECTION_MANAGER}, notes)
+
+
+def _held(stored: KubernetesObject) -> Overrides:
+    """All that our override manager holds."""
+    return _read(stored, lambda path: labels.OVERRIDE_MANAGER in managers_of(stored, path), [])
+
+
+def _read(stored: KubernetesObject, is_wanted: Callable[[Path], bool], notes: list[str]) -> Overrides:
+    spec = _mapping(stored.get("spec"))
+    config = _mapping(spec.get("config"))
+    ports = config.get("ports")
+    first_port = _mapping(ports[0]).get("containerPort") if isinstance(ports, list) and ports else None
+
+    def valid(adapter: TypeAdapter[Any], path: Path, value: Any) -> Any:
+        if value is None or not is_wanted(path):
+            return None
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            place = ".".join(part.removeprefix("f:") for part in path)
+            reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
+            notes.append(f"`{place}` of the Environment is ignored: {reason}.")
+            return None
+
+    # `envVars` is how the specification's resource calls it, `env` the original's newest (original, 1).
+    old = valid(VARIABLES, (*ENV[:2], "f:envVars"), config.get("envVars")) or {}
+    new = valid(VARIABLES, ENV, config.get("env")) or {}
+    env = old | {name: value for name, value in new.items() if is_wanted((*ENV, item("name", name)))}
+    return Overrides(
+        command=valid(TEXT, COMMAND, spec.get("devCommand")),
+        workdir=valid(TEXT, WORKDIR, spec.get("workdir")),
+        port=valid(PORT, PORTS, first_port),
+        env=tuple(EnvironmentVariable(name=name, value=value) for name, value in env.items()),
+        image=valid(TEXT, IMAGE, config.get("image")),
+        tag=valid(TEXT, TAG, config.get("tag")),
+    )
+
+
+def _chosen(asked: Any, held: Any) -> Any:
+    """None: not asked for, stays; empty: taken back."""
+    return held if asked is None else asked or None
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+# --- the rest of the resource ------------------------------------------------------------------------------------
+
+
+def _identity(name: str, project_namespace: KubernetesObject) -> EnvironmentIdentity | None:
+    metadata = project_namespace["metadata"]
+    own = _mapping(metadata.get("labels"))
+    team, project = own.get(labels.TEAM), own.get(labels.PROJECT)
+    if not (team and project and own.get(labels.NAMESPACE_TYPE) == "project"):
+        return None
+    try:
+        is_its_own = names.project_namespace(team, project) == metadata["name"]
+        return EnvironmentIdentity(team=team, project=project, environment=names.sanitise(name)) if is_its_own else None
+    except names.InvalidName:
+        return None
+
+
+def _source(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first of `sources`; `source` alone is how the original's oldest samples write it."""
+    sources = spec.get("sources")
+    return _mapping(sources[0] if isinstance(sources, list) and sources else spec.get("source"))
+
+
+def _pull_request(annotation: object) -> PullRequestKey | None:
+    match = re.fullmatch(r"([a-z]+)/([0-9]{1,18})/([0-9]{1,18})", annotation) if isinstance(annotation, str) else None
+    return PullRequestKey(forge=match[1], repository_id=int(match[2]), number=int(match[3])) if match else None
+
+
+def _sha(value: object) -> CommitSha | None:
+    return CommitSha(value.lower()) if isinstance(value, str) and FULL_SHA.fullmatch(value) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
