@@ -1,33 +1,69 @@
-"""`python -m deploy.local build`: build what the tests need of the local platform, once, into the cache."""
+"""`python -m deploy.local build | up | down | purge | status | logs`: the local platform's commands; the Makefile calls them."""
 
-import shutil
-import subprocess
 import sys
+from typing import Annotated
 
-from deploy.local import buildkit, debian, kubernetes
-from deploy.local.cache import ensure
+import typer
+from rich.markup import escape
 
-NEEDED = {
-    "go": "the Go toolchain (https://go.dev/dl)",
-    "apt-get": "Debian's package tools",
-    "openssl": "the package openssl",
-}
+from deploy.local import lifecycle, status
+from deploy.local.errors import SetupError
+from deploy.local.profile import Profile
+from deploy.local.report import console
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="The local platform.")
+ProfileName = Annotated[str, typer.Option("--profile", help="demo or test; each has its own state")]
 
 
-def main(arguments: list[str]) -> str | None:
-    """None when all went well, else the sentence that says what is wrong."""
-    if arguments != ["build"]:
-        return "usage: python -m deploy.local build"
-    missing = [what for program, what in NEEDED.items() if shutil.which(program) is None]
-    if missing:
-        return f"Can't build the local platform's programs: {' and '.join(missing)} missing. Install it and run this again."
+@app.command()
+def build() -> None:
+    """Build what is missing in the cache."""
+    lifecycle.build()
+
+
+@app.command()
+def up(
+    profile: ProfileName = "demo", fresh: Annotated[bool, typer.Option(help="wipe the state first")] = False
+) -> None:
+    """Start the platform, or bring the running one up to date."""
+    lifecycle.up(Profile(profile), fresh)
+
+
+@app.command()
+def down() -> None:
+    """Stop the platform; its state stays."""
+    lifecycle.down()
+
+
+@app.command()
+def purge() -> None:
+    """Stop the platform and remove state and cache."""
+    lifecycle.purge()
+
+
+@app.command("status")
+def show_status() -> None:
+    """How the platform is."""
+    status.status()
+
+
+@app.command()
+def logs(program: Annotated[str | None, typer.Argument(help="one program; all without")] = None) -> None:
+    """Follow the programs' logs."""
+    status.logs(program)
+
+
+def main() -> int:
+    """Exit status; a failure is a sentence on standard error."""
     try:
-        for artifact in (*debian.artifacts(), kubernetes.artifact(), buildkit.artifact()):
-            ensure(artifact)
-    except (subprocess.CalledProcessError, OSError) as error:
-        return f"Building failed: {error}. Check that the package registries can be reached and run this again."
-    return None
+        app(standalone_mode=False)
+    except SetupError as error:
+        console.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
+    except typer.Exit as error:
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,6 +10,9 @@ from pathlib import Path
 PLATFORM_ADDRESS = "10.250.0.1"
 """On a bridge of ours without ports (`catalyst0`; some kernels know no dummy interface): what pods and the node must reach listens here, everything else on loopback."""
 
+STATE = Path(os.environ.get("CATALYST_STATE", "/var/lib/catalyst"))
+"""Of all profiles: one folder each."""
+
 POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 
@@ -37,11 +40,12 @@ class Profile:
     name: str
     """`demo` or `test`."""
     ports: Ports = Ports()
+    root: Path = STATE
 
     @property
     def state(self) -> Path:
         """All that this profile keeps; gone with `purge` and `--fresh`."""
-        return Path(os.environ.get("CATALYST_STATE", "/var/lib/catalyst")) / self.name
+        return self.root / self.name
 
     @property
     def logs(self) -> Path:

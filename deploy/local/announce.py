@@ -1,0 +1,60 @@
+"""What `up` tells: people in words, programs (demo, tests, bench) by `.catalyst/local.json`."""
+
+import json
+from typing import Any
+
+from deploy.local import builder
+from deploy.local.forge_setup import ForgeAccess
+from deploy.local.profile import Profile
+from deploy.local.report import console
+from deploy.local.services import CHECKOUT
+
+LOCAL = CHECKOUT / ".catalyst" / "local.json"
+
+
+def local(profile: Profile, forge: ForgeAccess, api_token: str) -> dict[str, Any]:
+    """Everything that somebody needs to use the running platform; secrets among it."""
+    ports, state = profile.ports, profile.state
+    api = f"http://127.0.0.1:{ports.api}"
+    return {
+        "profile": profile.name,
+        "state": str(state),
+        "kubeconfig": str(profile.kubeconfig("catalyst")),
+        "admin_kubeconfig": str(profile.kubeconfig("admin")),
+        "api_url": api,
+        "api_token": api_token,
+        "webhook_url": f"{api}/webhooks/gitea",
+        "webhook_secret": forge.webhook_secret,
+        "temporal_address": f"127.0.0.1:{ports.temporal}",
+        "temporal_ui": f"http://127.0.0.1:{ports.temporal_ui}",
+        "forge_url": forge.url,
+        "forge_user": forge.user,
+        "forge_password": forge.password,
+        "forge_token": forge.token,
+        "registry": f"localhost:{ports.registry}",
+        "buildkit": builder.address(profile),
+        "ingress_address": "127.0.0.1",
+        "ingress_port": ports.ingress,
+        "database_url": f"sqlite+aiosqlite:///{state}/catalyst.db",
+        "log_folder": f"{state}/log-store",
+    }
+
+
+def write(profile: Profile, forge: ForgeAccess, api_token: str) -> None:
+    """`.catalyst/local.json` of this checkout, readable by its owner only."""
+    LOCAL.parent.mkdir(exist_ok=True)
+    LOCAL.touch(0o600)
+    LOCAL.chmod(0o600)
+    LOCAL.write_text(json.dumps(local(profile, forge, api_token), indent=2) + "\n")
+
+
+def greet(profile: Profile, forge: ForgeAccess) -> None:
+    ports = profile.ports
+    console.print(f"""
+  API          http://localhost:{ports.api}  (token: `api_token` in {LOCAL.relative_to(CHECKOUT)})
+  Temporal     http://localhost:{ports.temporal_ui}
+  forge        {forge.url}  ({forge.user} / {forge.password})
+  registry     localhost:{ports.registry}
+  previews     http://<namespace>.localhost:{ports.ingress}
+  Kubernetes   export KUBECONFIG={profile.kubeconfig("admin")}
+  `make status` shows how it is, `make logs` what it says, `make down` stops it.""")

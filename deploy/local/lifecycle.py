@@ -1,0 +1,185 @@
+"""`up`, `down` and `purge`: what they do, in order."""
+
+import secrets
+import shutil
+import subprocess
+
+import httpx
+
+from deploy.local import (
+    addons,
+    announce,
+    builder,
+    buildkit,
+    cgroups,
+    cluster,
+    credentials,
+    debian,
+    forge,
+    host,
+    images,
+    kubernetes,
+    network,
+    node,
+    services,
+    supervisor,
+    toolchain,
+)
+from deploy.local import running as record
+from deploy.local.cache import CACHE, Artifact, ensure
+from deploy.local.errors import SetupError
+from deploy.local.forge_setup import ForgeAccess
+from deploy.local.profile import STATE, Profile
+from deploy.local.program import Program
+from deploy.local.readiness import wait_until_ready
+from deploy.local.report import console, step
+from deploy.local.running import Action, Running
+
+CHECKOUT = services.CHECKOUT
+
+
+def build() -> None:
+    """Bring every binary and image that the platform needs into the cache. Raises SetupError."""
+    toolchain.provide()
+    for artifact in artifacts():
+        try:
+            ensure(artifact)
+        except (subprocess.CalledProcessError, OSError, httpx.HTTPError) as error:
+            raise SetupError(
+                f"Building {artifact.name} failed: {error}. Check that the package registries can be reached and run this again."
+            ) from error
+
+
+def artifacts() -> list[Artifact]:
+    own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact()]
+    return [*own, *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
+
+
+def up(profile: Profile, fresh: bool = False) -> None:
+    """Bring the profile's platform to a healthy end, whatever was there before. Raises SetupError.
+
+    `fresh`: with new state.
+    """
+    host.check(profile)
+    build()
+    action = _take_over(profile, fresh)
+    with step("programs", 3):
+        started = _start(profile) if action is Action.START else _update(profile)
+    with step("Kubernetes", 8):
+        cluster.wait_for_api(profile)
+        cluster.authorise(profile)
+        cluster.apply_definitions(profile)
+    with step("images into the registry", 10) as current:
+        images.push_library(profile, current.say)
+    with step("the node", 10):
+        cluster.wait_for_node(profile, started.started)
+    with step("DNS, metrics, volumes", 20) as current:
+        addons.install(profile, cluster.kubectl_path(), profile.kubeconfig("admin"), current.say)
+        cluster.wait_for_pods(profile, started.started)
+    with step("forge", 3):
+        access = forge.configure(profile)
+    # Before the product: whoever works on it needs the platform most when it doesn't start.
+    announce.write(profile, access, api_token(profile))
+    with step("API and worker", 5):
+        _start_product(profile, access)
+    announce.greet(profile, access)
+
+
+def down() -> None:
+    """Stop whatever platform runs on this machine, and leave nothing of it but its state."""
+    running = record.read()
+    with step("stopping", 5):
+        if running and running.is_alive:
+            supervisor.stop(running.pid)
+        builder.close_network()
+        network.close_network(running.kernel_settings if running else {})
+        cgroups.remove()
+        supervisor.remove_mount_points()
+    record.forget()
+
+
+def purge() -> None:
+    """`down`, and no state and no cache of anybody's."""
+    down()
+    shutil.rmtree(STATE, ignore_errors=True)
+    shutil.rmtree(CACHE, ignore_errors=True)
+    shutil.rmtree(announce.LOCAL.parent, ignore_errors=True)
+
+
+def _take_over(profile: Profile, fresh: bool) -> Action:
+    """Stop what is in the way; KEEP or START is left to do."""
+    running = record.read()
+    action = record.decide(
+        running, running is not None and running.is_alive, (str(CHECKOUT), profile.name, str(profile.state)), fresh
+    )
+    if action is Action.KEEP:
+        return action
+    if running and action is Action.REPLACE:
+        console.print(f"  taking over from profile {running.profile} of {running.checkout}")
+    down()
+    if fresh:
+        shutil.rmtree(profile.state, ignore_errors=True)
+    host.check_ports(profile)
+    host.check_address()
+    return Action.START
+
+
+def _start(profile: Profile) -> Running:
+    programs = _prepare(profile)
+    changed = network.open_network()
+    builder.open_network(profile.ports)
+    supervisor.configure(profile, programs)
+    # Addresses given to pods of an earlier start are free again: none of those pods has a network any more.
+    for stale in (profile.state / "run" / "addresses", profile.state / "cni"):
+        shutil.rmtree(stale, ignore_errors=True)
+    cgroups.make()
+    path = [debian.program(name).parent for name in ("containerd", "runc")]
+    pid = supervisor.start(profile, path)
+    running = record.record(pid, CHECKOUT, profile.name, profile.state, changed)
+    wait_until_ready(profile, programs)
+    return running
+
+
+def _update(profile: Profile) -> Running:
+    """The running platform again, with what changed in this checkout since."""
+    running = record.read()
+    assert running is not None, "only what runs is kept"
+    programs = _prepare(profile)
+    supervisor.configure(profile, programs)
+    supervisor.update(profile)
+    wait_until_ready(profile, programs)
+    return running
+
+
+def _prepare(profile: Profile) -> list[Program]:
+    """Folders, certificates and configuration in the state folder; the platform's programs."""
+    for folder in ("run", "logs", "secrets"):
+        (profile.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    credentials.prepare(profile)
+    forge.prepare(profile)
+    return _programs(profile)
+
+
+def _programs(profile: Profile) -> list[Program]:
+    """All but the product; writes their configuration files."""
+    beside = [services.registry(profile), services.temporal(profile), services.ingress(profile), forge.program(profile)]
+    return [*node.programs(profile), *beside, builder.program(profile), *addons.programs(profile)]
+
+
+def _start_product(profile: Profile, access: ForgeAccess) -> None:
+    """Anew each time: its code is this checkout's, and may have changed without its configuration."""
+    product = services.product(profile, access, api_token(profile))
+    supervisor.configure(profile, [*_programs(profile), *product])
+    supervisor.update(profile)
+    if product:
+        supervisor.restart(profile, [program.name for program in product])
+        wait_until_ready(profile, product)
+
+
+def api_token(profile: Profile) -> str:
+    """Made once per state."""
+    file = profile.secret("api-token")
+    if not file.exists():
+        file.touch(0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
