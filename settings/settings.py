@@ -16,6 +16,8 @@ class ApiSettings(BaseModel):
     port: int = 8700
     max_body_bytes: int = 5 * 1024 * 1024
     """Of a webhook; GitHub's own limit is 25 MB, but what we read of one fits into a few kilobytes."""
+    keep_deliveries: timedelta = timedelta(days=7)
+    """Webhooks that were handed on or ignored; longer than any forge redelivers, short because bodies are kept."""
     public_url: str = "http://localhost:8700"
     """How people reach the API; for links on pull requests."""
 
@@ -93,8 +95,6 @@ class IngressSettings(BaseModel):
 class ImageSettings(BaseModel):
     shell: str = "catalyst/shell:1"
     """Generic container with git and a shell, for source containers and unrecognised projects."""
-    node: str = "node:22"
-    """Runs Node projects whose repository says nothing else."""
 
 
 class RolloutSettings(BaseModel):

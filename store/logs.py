@@ -70,8 +70,24 @@ class FileLogs:
     def exists(self, log_id: str) -> bool:
         return self._path(log_id).exists()
 
-    async def follow(self, log_id: str) -> AsyncIterator[bytes]:
-        """The log from its beginning and as it grows, then the end of a cut one; ends when its writer is done.
+    def content(self, log_id: str) -> Iterator[bytes]:
+        """What there is of it now: its beginning, then the end of a cut one. Nothing when there is no such log."""
+        offset = 0
+        while data := self.read(log_id, offset):
+            yield data
+            offset += len(data)
+        if end := _end_of(self._path(log_id)):
+            yield end
+
+    def offset_of_last(self, log_id: str, lines: int) -> int:
+        """Where its last lines begin, for `follow`; at most 256 KiB before the end of what its beginning holds."""
+        path = self._path(log_id)
+        data = _last_bytes(path)
+        kept = b"".join(data.splitlines(keepends=True)[-lines:])
+        return path.stat().st_size - len(kept) if data else 0
+
+    async def follow(self, log_id: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """The log from an offset and as it grows, then the end of a cut one; ends when its writer is done.
 
         A log that is begun anew meanwhile ends too: what followed it was another attempt's.
         """
@@ -81,6 +97,7 @@ class FileLogs:
         except FileNotFoundError:
             return
         with file:
+            file.seek(offset)
             while True:
                 # Asked before reading: what is written between the two is then read in the next round.
                 is_growing = _is_locked(file)

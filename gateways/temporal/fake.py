@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from activities.protocols import OwnerGone, OwnerRefused
+from activities.protocols import GatewayError, OwnerGone, OwnerRefused
 from environments.model import EnvironmentKey, PullRequestKey
 from environments.names import environment_workflow_id, pull_request_workflow_id
 from environments.work import Request
@@ -27,6 +27,8 @@ class InMemoryOwners(Controls):
         self.running: set[str] = set()
         """Workflow ids."""
         self.told: list[Told] = []
+        self.broken: set[str] = set()
+        """Workflow ids that no call gets through to."""
         self.refusals: dict[str, str] = {}
         """By update: the sentence with which it is refused."""
 
@@ -43,7 +45,7 @@ class InMemoryOwners(Controls):
         may_start: bool,
         environment: EnvironmentKey | None = None,
     ) -> bool:
-        await self.enter("wake", _id(key))
+        await self._reach("wake", _id(key))
         if may_start:
             self.running.add(_id(key))
         elif _id(key) not in self.running:
@@ -52,7 +54,7 @@ class InMemoryOwners(Controls):
         return True
 
     async def wake_environment(self, key: EnvironmentKey) -> None:
-        await self.enter("wake", _id(key))
+        await self._reach("wake", _id(key))
         self.running.add(_id(key))
         self.told.append(Told(_id(key), "look", None))
 
@@ -66,8 +68,13 @@ class InMemoryOwners(Controls):
     async def ask_environment(self, key: EnvironmentKey, update: str, request: Request) -> str:
         return await self._ask(_id(key), update, request)
 
+    async def _reach(self, operation: str, workflow_id: str) -> None:
+        await self.enter(operation, workflow_id)
+        if workflow_id in self.broken:
+            raise GatewayError(f"{workflow_id} can't be reached.")
+
     async def _ask(self, workflow_id: str, update: str, request: Request) -> str:
-        await self.enter("ask", workflow_id)
+        await self._reach("ask", workflow_id)
         if workflow_id not in self.running:
             raise OwnerGone(f"No workflow {workflow_id} runs.")
         if update in self.refusals:

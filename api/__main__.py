@@ -1,0 +1,87 @@
+"""Composition root of the API process: `python -m api`."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+import uvicorn
+
+from activities.protocols import GatewayError
+from api.app import create_app
+from api.parts import ApiParts
+from gateways.cluster.kubernetes import KubernetesCluster
+from gateways.temporal.owners import TemporalOwners
+from settings.logging import configure_logging
+from settings.settings import Settings
+from store.audit import DatabaseAudit
+from store.database import Database, open_database
+from store.deliveries import Deliveries
+from store.index import DatabaseIndex
+from store.logs import FileLogs
+from store.overrides import DatabaseOverrides
+from store.tokens import Tokens
+
+GRACE_SECONDS = 5
+"""For requests that run at SIGTERM; followed logs are cut then."""
+BOOTSTRAP = "bootstrap"
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    settings = Settings()
+    configure_logging(settings.logs)
+    try:
+        asyncio.run(serve(settings))
+    except GatewayError as error:
+        log.error("the API can't start", error=str(error))
+        return 1
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises GatewayError when the database can't be opened or the kubeconfig not be read."""
+    async with _parts(settings) as parts:
+        config = uvicorn.Config(
+            create_app(parts),
+            host=settings.api.host,
+            port=settings.api.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+        )
+        await uvicorn.Server(config).serve()
+
+
+@asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[ApiParts]:
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database_url)
+        stack.push_async_callback(database.aclose)
+        cluster = await KubernetesCluster.connect(str(settings.kubeconfig) if settings.kubeconfig else None)
+        stack.push_async_callback(cluster.aclose)
+        yield ApiParts(
+            settings=settings,
+            deliveries=Deliveries(database),
+            index=DatabaseIndex(database),
+            tokens=await _tokens(database, settings),
+            audit=DatabaseAudit(database),
+            overrides=DatabaseOverrides(database),
+            owners=await TemporalOwners.connect(settings.task_queue),
+            logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
+            cluster=cluster,
+        )
+
+
+async def _tokens(database: Database, settings: Settings) -> Tokens:
+    tokens = Tokens(database)
+    if given := settings.bootstrap_token.get_secret_value():
+        await tokens.ensure(BOOTSTRAP, given)
+    return tokens
+
+
+if __name__ == "__main__":
+    sys.exit(main())

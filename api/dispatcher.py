@@ -1,0 +1,172 @@
+"""Hands stored deliveries to Temporal until it has accepted them (design: rule 1).
+
+Where it stands is in the database, so a restart loses nothing; two of them at once only say "look" twice.
+"""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from activities.protocols import GatewayError, Owners
+from api.events import Event, Ignored, PullRequestEvent, parse_event
+from api.metrics import Metrics
+from environments.model import PullRequestKey
+from environments.work import Request
+from store.deliveries import Deliveries, Delivery
+
+PAGE = 200
+AT_ONCE = 8
+"""Pull requests that are handed on side by side."""
+POLL = timedelta(seconds=5)
+"""How long a delivery that another process stored lies here at most."""
+CALL = timedelta(seconds=10)
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between attempts for one pull request, doubling: what comes back is noticed within ten seconds."""
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Pause:
+    """After a failure of one pull request's delivery."""
+
+    seconds: float = FIRST_PAUSE
+    until: float = 0.0
+    """By time.monotonic."""
+
+    def begin(self) -> None:
+        self.until = time.monotonic() + self.seconds
+        self.seconds = min(self.seconds * 2, LONGEST_PAUSE)
+
+
+@dataclass
+class Round:
+    """One pass over what waits."""
+
+    held: set[PullRequestKey] = field(default_factory=set)
+    """Their later deliveries must not overtake the one that failed or pauses."""
+    accepted: int = 0
+    failed: int = 0
+
+
+class Dispatcher:
+    """One per process; `run` until cancelled."""
+
+    def __init__(self, deliveries: Deliveries, owners: Owners, metrics: Metrics) -> None:
+        self._deliveries = deliveries
+        self._owners = owners
+        self._metrics = metrics
+        self._news = asyncio.Event()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._pauses: dict[PullRequestKey, Pause] = {}
+
+    def wake(self) -> None:
+        """Something was stored."""
+        self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                await self.hand_on()
+            except* GatewayError as errors:
+                log.warning("the database doesn't answer", error=str(errors.exceptions[0]))
+                await asyncio.sleep(FIRST_PAUSE)
+            except* Exception:
+                # A mistake of ours must not end the only task that hands on; it shows in the log and in the lag.
+                log.exception("handing on failed")
+                await asyncio.sleep(LONGEST_PAUSE)
+            await self._wait()
+
+    async def hand_on(self) -> None:
+        """One pass over all that waits. Raises DatabaseUnavailable."""
+        now, after = Round(), 0
+        while page := await self._deliveries.pending(PAGE, after):
+            failed = now.failed
+            accepted = now.accepted
+            await self._hand_page(page, now)
+            if now.failed > failed and now.accepted == accepted:
+                break  # Temporal is away: the rest would only fail too
+            after = page[-1].id
+        self._metrics.waiting.set((await self._deliveries.waiting()).count)
+
+    async def _hand_page(self, page: Sequence[Delivery], now: Round) -> None:
+        groups: dict[PullRequestKey, list[tuple[Delivery, PullRequestEvent]]] = defaultdict(list)
+        for delivery in page:
+            event = _event(delivery)
+            if isinstance(event, PullRequestEvent):
+                groups[event.key].append((delivery, event))
+            else:
+                await self._deliveries.ignored(delivery.id, event.reason)
+        async with asyncio.TaskGroup() as tasks:
+            for key, group in groups.items():
+                tasks.create_task(self._hand_group(key, group, now))
+
+    async def _hand_group(
+        self, key: PullRequestKey, group: Sequence[tuple[Delivery, PullRequestEvent]], now: Round
+    ) -> None:
+        """In order, and none after one that failed."""
+        pause = self._pauses.get(key)
+        if key in now.held or (pause and pause.until > time.monotonic()):
+            now.held.add(key)
+            return
+        async with self._slots:
+            for delivery, event in group:
+                if not await self._hand(delivery, event):
+                    now.failed += 1
+                    now.held.add(key)
+                    self._pauses.setdefault(key, Pause()).begin()
+                    return
+                now.accepted += 1
+        self._pauses.pop(key, None)
+
+    async def _hand(self, delivery: Delivery, event: PullRequestEvent) -> bool:
+        try:
+            async with asyncio.timeout(CALL.total_seconds()):
+                accepted = await self._wake(delivery, event)
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, the delivery stays: it is said, counted and tried again.
+            said = str(error) or type(error).__name__
+            log.warning("delivery not accepted", delivery=delivery.delivery, attempt=delivery.attempts + 1, error=said)
+            self._metrics.handed.labels("failed").inc()
+            await self._deliveries.failed(delivery.id, said)
+            return False
+        if accepted:
+            await self._deliveries.handed(delivery.id)
+            self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
+        else:
+            await self._deliveries.ignored(delivery.id, f"No preview of it runs, and {event.action!r} starts none.")
+        self._metrics.handed.labels("accepted" if accepted else "nobody").inc()
+        return True
+
+    async def _wake(self, delivery: Delivery, event: PullRequestEvent) -> bool:
+        signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
+        return await self._owners.wake_pull_request(
+            event.key,
+            signal,
+            Request(by=event.sender, delivery=delivery.delivery),
+            may_start=event.action in ("opened", "reopened", "synchronized"),
+        )
+
+    async def _wait(self) -> None:
+        """Until something is stored, a pause is over, or it is time to look for what others stored."""
+        moments = [pause.until - time.monotonic() for pause in self._pauses.values()]
+        seconds = min([POLL.total_seconds(), *(max(moment, 0.01) for moment in moments)])
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            pass  # nothing new here: what waits is looked at again
+
+
+def _event(delivery: Delivery) -> Event:
+    try:
+        payload = json.loads(delivery.body)
+    except (ValueError, RecursionError) as error:
+        return Ignored(reason=f"The stored payload can't be read: {error}")
+    return parse_event(delivery.forge, delivery.event, payload)

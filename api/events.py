@@ -1,0 +1,75 @@
+"""What a webhook says, as one closed union; nothing behind it sees a forge's JSON.
+
+A payload only says "look" (design: rule 1): state and head are never taken from it, only whom it is about.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from environments.model import PullRequestKey, Value
+
+Action = Literal["opened", "reopened", "synchronized", "closed", "changed"]
+
+
+class PullRequestEvent(Value):
+    type: Literal["pull_request"] = "pull_request"
+    key: PullRequestKey
+    action: Action
+    """`changed`: anything else that may matter (labels, draft, base, title)."""
+    sender: str
+
+
+class Ignored(Value):
+    type: Literal["ignored"] = "ignored"
+    reason: str
+
+
+Event = Annotated[PullRequestEvent | Ignored, Field(discriminator="type")]
+
+ABOUT_PULL_REQUESTS = frozenset({"pull_request", "pull_request_sync", "pull_request_label", "pull_request_milestone"})
+"""Gitea's, of which it names most `pull_request`; reviews and comments are others."""
+ACTIONS: Mapping[str, Action] = {
+    "opened": "opened",
+    "reopened": "reopened",
+    "synchronized": "synchronized",
+    "synchronize": "synchronized",
+    "closed": "closed",
+}
+
+Id = Annotated[int, Field(gt=0, lt=10**18)]
+
+
+class _Numbered(BaseModel):
+    number: Id
+
+
+class _Repository(BaseModel):
+    id: Id
+
+
+class _User(BaseModel):
+    login: str = Field(max_length=200)
+
+
+class _Payload(BaseModel):
+    action: str
+    pull_request: _Numbered
+    repository: _Repository
+    sender: _User
+
+
+def parse_event(forge: str, event: str, payload: Mapping[str, Any]) -> Event:
+    """Never raises: what isn't understood is ignored, with the reason."""
+    if forge == "github":
+        return Ignored(reason="The forge GitHub isn't configured: its webhooks are only counted.")
+    if event not in ABOUT_PULL_REQUESTS:
+        return Ignored(reason=f"The event {event[:100]!r} changes no preview.")
+    try:
+        facts = _Payload.model_validate(payload)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        return Ignored(reason=f"The payload of {event!r} has no usable {where!r}.")
+    key = PullRequestKey(forge=forge, repository_id=facts.repository.id, number=facts.pull_request.number)
+    return PullRequestEvent(key=key, action=ACTIONS.get(facts.action, "changed"), sender=facts.sender.login)
