@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import httpx
@@ -26,16 +27,21 @@ class GiteaPeople:
     Every method raises PeopleRefused.
     """
 
-    def __init__(self, url: str, token: str, *, login: str | None = None) -> None:
-        headers = {"Authorization": f"token {token}"} | ({"Sudo": login} if login else {})
-        transport = httpx.HTTPTransport(retries=2)
+    def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(
-            base_url=f"{url}/api/v1", headers=headers, transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"token {token}"},
+            timeout=TIMEOUT_SECONDS,
+            transport=httpx.HTTPTransport(retries=2),
+            trust_env=False,
         )
-        self._url, self._token = url, token
+        self._sudo: dict[str, str] = {}
 
     def acting_as(self, login: str) -> "GiteaPeople":
-        return GiteaPeople(self._url, self._token, login=login)
+        """Shares the connections."""
+        other = copy(self)
+        other._sudo = {"Sudo": login}
+        return other
 
     def close_connections(self) -> None:
         self._http.close()
@@ -49,7 +55,7 @@ class GiteaPeople:
 
     def create_organisation(self, name: str) -> int:
         """The numeric id; of the existing one where there is one."""
-        found = self._http.get(f"/orgs/{name}")
+        found = self._request("GET", f"/orgs/{name}")
         if found.status_code == 404:
             return int(self._send("POST", "/orgs", {"username": name, "visibility": "public"})["id"])
         return int(_checked(found)["id"])
@@ -57,17 +63,20 @@ class GiteaPeople:
     def create_repository(self, owner: str, name: str, private: bool = False) -> int:
         """The numeric id. Empty, default branch `main`; makes the organisation where no account has that name."""
         wanted = {"name": name, "private": private, "default_branch": "main", "auto_init": False}
-        if self._http.get(f"/users/{owner}").status_code == 404:
+        if self._request("GET", f"/users/{owner}").status_code == 404:
             self.create_organisation(owner)
-        is_organisation = self._http.get(f"/orgs/{owner}").status_code == 200
+        is_organisation = self._request("GET", f"/orgs/{owner}").status_code == 200
         path = f"/orgs/{owner}/repos" if is_organisation else f"/admin/users/{owner}/repos"
         return int(self._send("POST", path, wanted)["id"])
 
     def delete_repository(self, owner: str, name: str) -> None:
         """One that isn't there is fine."""
-        answer = self._http.delete(f"/repos/{owner}/{name}")
+        answer = self._request("DELETE", f"/repos/{owner}/{name}")
         if answer.status_code != 404:
             _checked(answer)
+
+    def rename_repository(self, owner: str, name: str, new_name: str) -> None:
+        self._send("PATCH", f"/repos/{owner}/{name}", {"name": new_name})
 
     def fork(self, owner: str, name: str, into: str) -> int:
         """Into an organisation; the fork's numeric id."""
@@ -81,17 +90,17 @@ class GiteaPeople:
     def push(self, owner: str, name: str, branch: str, files: Mapping[str, str | bytes], message: str) -> str:
         """Write the files in one commit on the branch; the commit's SHA. A branch that isn't there begins at the default branch."""
         path = f"/repos/{owner}/{name}"
-        exists = self._http.get(f"{path}/branches/{branch}").status_code == 200
+        exists = self._request("GET", f"{path}/branches/{branch}").status_code == 200
         target = {"branch": branch} if exists or self._is_empty(path) else {"new_branch": branch}
         wanted = [_upload(file, content) for file, content in files.items()]
         made = self._send("POST", f"{path}/contents", {"message": message, "files": wanted} | target)
         return str(made["commit"]["sha"])
 
     def delete_branch(self, owner: str, name: str, branch: str) -> None:
-        _checked(self._http.delete(f"/repos/{owner}/{name}/branches/{branch}"))
+        _checked(self._request("DELETE", f"/repos/{owner}/{name}/branches/{branch}"))
 
     def _is_empty(self, path: str) -> bool:
-        return bool(_checked(self._http.get(path))["empty"])
+        return bool(_checked(self._request("GET", path))["empty"])
 
     # --- pull requests -------------------------------------------------------------------------------------------
 
@@ -113,7 +122,7 @@ class GiteaPeople:
     def merge(self, owner: str, name: str, number: int) -> None:
         path = f"/repos/{owner}/{name}/pulls/{number}/merge"
         for _ in range(MERGE_TRIES):
-            answer = self._http.post(path, json={"do": "merge"})
+            answer = self._request("POST", path, json={"do": "merge"})
             if answer.status_code != 405:
                 break
             time.sleep(MERGE_PAUSE_SECONDS)
@@ -129,23 +138,32 @@ class GiteaPeople:
 
     def comments(self, owner: str, name: str, number: int) -> list[Json]:
         """Oldest first; each with `id`, `body`, `user` and its times."""
-        return list(_checked(self._http.get(f"/repos/{owner}/{name}/issues/{number}/comments")))
+        return list(_checked(self._request("GET", f"/repos/{owner}/{name}/issues/{number}/comments")))
 
     def statuses(self, owner: str, name: str, sha: str) -> list[Json]:
         """Newest first; each with `context`, `status`, `description` and `target_url`."""
-        return list(self._pages(f"/repos/{owner}/{name}/commits/{sha}/statuses", sort="recentupdate"))
+        # By id: within one second Gitea's own orders are arbitrary.
+        found = self._pages(f"/repos/{owner}/{name}/commits/{sha}/statuses", sort="oldest")
+        return sorted(found, key=lambda status: int(status["id"]), reverse=True)
 
     def _pages(self, path: str, **query: str) -> Iterator[Json]:
         page = 1
         while True:
-            answer = self._http.get(path, params=query | {"page": str(page), "limit": "50"})
+            answer = self._request("GET", path, params=query | {"page": str(page), "limit": "50"})
             yield from _checked(answer)
             if "next" not in answer.links:
                 return
             page += 1
 
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, headers=self._sudo, **options)
+        except httpx.HTTPError as error:
+            text = f"The forge at {self._http.base_url} didn't answer {method} {path}: {error}. Does it run (`make status`)?"
+            raise PeopleRefused(text) from error
+
     def _send(self, method: str, path: str, body: Json) -> Any:
-        return _checked(self._http.request(method, path, json=body))
+        return _checked(self._request(method, path, json=body))
 
 
 def _upload(path: str, content: str | bytes) -> Json:

@@ -22,6 +22,8 @@ from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.registry.distribution import DistributionRegistry
 from tests.gateways.control_plane import ControlPlane, find_binaries, search_path
+from tests.gateways.forge_worlds import GiteaWorld
+from tests.gateways.gitea_server import GiteaProcess, is_built
 from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
@@ -105,6 +107,26 @@ def buildkit(registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     finally:
         if process:
             process.stop()
+
+
+@pytest.fixture(scope="session")
+def gitea() -> Iterator[GiteaProcess]:
+    """Always one of our own: the suites make accounts and repositories."""
+    if os.geteuid() != 0 or not is_built():
+        missing("No Gitea: not built (`python -m deploy.local build`), or not root, which its account needs")
+    process = GiteaProcess()
+    yield process
+    process.stop()
+
+
+@pytest_asyncio.fixture
+async def gitea_world(gitea: GiteaProcess) -> AsyncIterator[GiteaWorld]:
+    """A repository with one open pull request for one test only."""
+    world = GiteaWorld(gitea)
+    yield world
+    world.delete_repository()
+    world.people.close_connections()
+    await world.forge.aclose()
 
 
 @pytest.fixture

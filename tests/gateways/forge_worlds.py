@@ -1,0 +1,120 @@
+"""The forge's contract suite in two worlds: people and what they see, the same on the fake and on a real Gitea."""
+
+import uuid
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from activities.protocols import Forge
+from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
+from gateways.forge.fake import InMemoryForge
+from gateways.forge.gitea import GiteaForge
+from tests.gateways.gitea_server import GiteaProcess
+
+
+class Status(NamedTuple):
+    state: str
+    description: str
+    url: str
+
+
+class World(ABC):
+    """People and what they see, the same on both; one repository with one open pull request."""
+
+    forge: Forge
+    key: PullRequestKey
+
+    @abstractmethod
+    def push(self) -> str: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def reopen(self) -> None: ...
+
+    @abstractmethod
+    def merge(self) -> None: ...
+
+    @abstractmethod
+    def delete_repository(self) -> None: ...
+
+    @abstractmethod
+    def comments(self) -> list[str]: ...
+
+    @abstractmethod
+    def status(self, sha: str) -> Status: ...
+
+    async def look(self) -> PullRequest:
+        found = await self.forge.pull_request(self.key.repository_id, self.key.number)
+        assert found is not None
+        return found
+
+
+class FakeWorld(World):
+    def __init__(self) -> None:
+        self.forge = self._fake = InMemoryForge()
+        self._repository: Repository = self._fake.create_repository("acme", "shop")
+        self.key = self._fake.open_pull_request(self._repository, "a" * 40)
+
+    def push(self) -> str:
+        sha = uuid.uuid4().hex + "0" * 8
+        self._fake.push(self.key, sha)
+        return sha
+
+    def close(self) -> None:
+        self._fake.close(self.key)
+
+    def reopen(self) -> None:
+        self._fake.reopen(self.key)
+
+    def merge(self) -> None:
+        self._fake.merge(self.key)
+
+    def delete_repository(self) -> None:
+        self._fake.delete_repository(self._repository)
+
+    def comments(self) -> list[str]:
+        return list(self._fake.comments.get(self.key, {}).values())
+
+    def status(self, sha: str) -> Status:
+        state, description, url = self._fake.statuses[CommitSha(sha)]
+        return Status(state, description, url or "")
+
+
+class GiteaWorld(World):
+    def __init__(self, gitea: GiteaProcess) -> None:
+        self.gitea, self.people = gitea, gitea.people()
+        self.forge: GiteaForge = GiteaForge(gitea.access.url, gitea.access.token)
+        self.owner, self.name = f"acme-{uuid.uuid4().hex[:8]}", "shop"
+        repository_id = self.people.create_repository(self.owner, self.name)
+        self.people.push(self.owner, self.name, "main", {"README.md": "shop"}, "first")
+        self.push()
+        number = self.people.open_pull_request(self.owner, self.name, "change")
+        self.key = PullRequestKey(forge="gitea", repository_id=repository_id, number=number)
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        return self.owner, self.name, self.key.number
+
+    def push(self) -> str:
+        return self.people.push(self.owner, self.name, "change", {"page.html": uuid.uuid4().hex}, "a change")
+
+    def close(self) -> None:
+        self.people.close(*self.place)
+
+    def reopen(self) -> None:
+        self.people.reopen(*self.place)
+
+    def merge(self) -> None:
+        self.people.merge(*self.place)
+
+    def delete_repository(self) -> None:
+        self.people.delete_repository(self.owner, self.name)
+
+    def comments(self) -> list[str]:
+        return [comment["body"] for comment in self.people.comments(*self.place)]
+
+    def status(self, sha: str) -> Status:
+        newest = self.people.statuses(self.owner, self.name, sha)[0]
+        assert newest["context"] == "catalyst/preview"
+        return Status(newest["status"], newest["description"], newest["target_url"])
