@@ -1,7 +1,26 @@
-.PHONY: help check test
+p ?= 
+.PHONY: help up down purge status logs check test
 
 help: ## this list
 	@grep -hE "^[a-z]+:.*##" Makefile | sed -E "s/^([a-z]+):.*## /\1\t/" | expand -t 12
+
+up: ## start the local platform and the product (the first time builds it, about 15 minutes)
+	@deploy/local/bootstrap.sh
+	@.venv/bin/python -m deploy.local up
+
+down: ## stop them; their state stays
+	@deploy/local/bootstrap.sh
+	@.venv/bin/python -m deploy.local down
+
+purge: ## stop them, remove state and cache
+	@deploy/local/bootstrap.sh
+	@.venv/bin/python -m deploy.local purge
+
+status: ## how the platform is
+	@.venv/bin/python -m deploy.local status
+
+logs: ## follow what its programs say; of one: make logs p=worker
+	@.venv/bin/python -m deploy.local logs $(p)
 
 check: ## lint, types, layers, unit tests
 	@deploy/local/bootstrap.sh

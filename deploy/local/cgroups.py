@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.local.errors import SetupError
+
 ROOT = Path("/sys/fs/cgroup")
 NAME = "catalyst"
 """Below it lie the kubelet's groups and those of builds."""
@@ -24,7 +26,7 @@ def make() -> None:
 def remove() -> None:
     """Remove it with all below; every process in it must have ended.
 
-    Raises OSError (busy) when one hasn't.
+    Raises SetupError when one hasn't.
     """
     for hierarchy in _hierarchies():
         for folder, _, _ in os.walk(hierarchy / NAME, topdown=False):
@@ -40,9 +42,13 @@ def _remove_folder(folder: Path) -> None:
             return
         except FileNotFoundError:
             return
-        except OSError:
+        except OSError as error:
             if time.monotonic() > deadline:
-                raise
+                processes = " ".join((folder / "cgroup.procs").read_text().split())
+                raise SetupError(
+                    f"The platform's cgroup {folder} can't be removed: processes {processes or 'of an unknown kind'} "
+                    "still run in it. End them and run this again."
+                ) from error
             time.sleep(0.05)
 
 

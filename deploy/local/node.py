@@ -86,7 +86,8 @@ def _api_server(profile: Profile) -> Program:
         "--requestheader-username-headers=X-Remote-User",
         "--enable-aggregator-routing=true",
     )
-    return Program("kube-apiserver", command, priority=20, ready=("tcp", address))
+    # It would wait ten seconds for watches whose owners are killed right after it; what it knows is etcd's.
+    return Program("kube-apiserver", command, priority=20, stop_seconds=2, ready=("tcp", address))
 
 
 def _controller_manager(profile: Profile) -> Program:

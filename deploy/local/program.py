@@ -13,5 +13,7 @@ class Program:
     """Account it runs under; root when None."""
     priority: int = 100
     """Supervisor starts lower numbers first."""
+    stop_seconds: int = 12
+    """From SIGTERM to SIGKILL."""
     ready: tuple[str, ...] | None = None
     """What `up` waits for: ("http", url) answers below 500, ("tcp", "host:port") accepts, ("unix", path) accepts; None: not waited for."""

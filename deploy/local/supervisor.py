@@ -152,7 +152,7 @@ def _section(profile: Profile, program: Program) -> str:
         "autorestart": "true",
         # Whatever comes up before what it needs is tried again, a second later each time, until it is there.
         "startretries": "1000000",
-        "stopwaitsecs": "12",
+        "stopwaitsecs": str(program.stop_seconds),
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
