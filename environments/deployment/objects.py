@@ -1,5 +1,6 @@
 """What all renderers share: labels, the Deployment, Service and Ingress `web`, environment variables, the private CA."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from environments import labels, names
@@ -66,9 +67,12 @@ def readiness_probe() -> dict[str, Any]:
     return {"tcpSocket": {"port": HTTP}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 3}
 
 
-def pod(request: RenderRequest, app: Container, *, grace_seconds: int = GRACE_SECONDS) -> Pod:
-    """One container, no way to the API server, and the private CA where there is one."""
+def pod(
+    request: RenderRequest, app: Container, *, before: Sequence[Container] = (), grace_seconds: int = GRACE_SECONDS
+) -> Pod:
+    """One container after those `before` it, no way to the API server, and the private CA where there is one."""
     spec: Pod = {
+        "initContainers": list(before),
         "containers": [app],
         "terminationGracePeriodSeconds": grace_seconds,
         "automountServiceAccountToken": False,
@@ -82,7 +86,7 @@ def pod(request: RenderRequest, app: Container, *, grace_seconds: int = GRACE_SE
 def mount(spec: Pod, name: str, path: str, volume: dict[str, Any], *, read_only: bool = False) -> None:
     """Add one volume to a pod that is being made, in all its containers."""
     spec.setdefault("volumes", []).append({"name": name} | volume)
-    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+    for container in (*spec["initContainers"], *spec["containers"]):
         mounted = {"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {})
         container.setdefault("volumeMounts", []).append(mounted)
 

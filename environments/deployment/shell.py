@@ -19,7 +19,6 @@ def render(request: RenderRequest) -> list[KubernetesObject]:
     image = request.template.image or source_image
     app = app_container(request, image, environment_variables(request))
     app |= {"command": ["sh", "-c", WAITING], "workingDir": folder(request)}
-    spec = pod(request, app, grace_seconds=GRACE_SECONDS)
-    spec["initContainers"] = [copying(source_image)]
+    spec = pod(request, app, before=[copying(source_image)], grace_seconds=GRACE_SECONDS)
     mount_code(spec)
     return workload(request, spec)

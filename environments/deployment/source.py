@@ -51,8 +51,7 @@ def render(request: RenderRequest) -> list[KubernetesObject]:
     image = request.template.image or source_image
     app = app_container(request, image, env) | _running(request, request.template.command or "")
     app |= {"resources": RESOURCES, "readinessProbe": readiness_probe()}
-    spec = pod(request, app)
-    spec["initContainers"] = [copying(source_image), *_installing(request, image, env)]
+    spec = pod(request, app, before=[copying(source_image), *_installing(request, image, env)])
     mount_code(spec)
     # ReadWriteOnce binds the volume to one node, not to one pod: old and new pod share it there. With several nodes
     # the scheduler puts the new pod beside the old one, because the volume is on that node already.
