@@ -52,7 +52,7 @@ def open_network() -> dict[str, str]:
 
 def close_network(kernel_settings: dict[str, str]) -> None:
     """Remove all of it, whoever's run it is from, and give the kernel settings their old values back."""
-    for link in _our_links(run("ip", "-o", "link", "show")):
+    for link in our_links(run("ip", "-o", "link", "show")):
         # A veth may have gone with its other end meanwhile.
         run("ip", "link", "delete", link, check=False)
     for family in ("", "6"):
@@ -72,7 +72,7 @@ def without_ours(saved: str) -> str:
     return "".join(line for line in lines if not _CHAIN.search(line) and not _RULE.search(line))
 
 
-def _our_links(shown: str) -> list[str]:
+def our_links(shown: str) -> list[str]:
     """Names from `ip -o link show`: our bridges, and the pods' ends that hang on the pods' bridge."""
     links = []
     for line in shown.splitlines():
