@@ -1,13 +1,17 @@
 """`python -m deploy.local build | up | down | purge | status | logs`: the local platform's commands; the Makefile calls them."""
 
+import subprocess
 import sys
+from contextlib import AbstractContextManager
 from typing import Annotated
 
+import httpx
 import typer
 from rich.markup import escape
 
-from deploy.local import lifecycle, status
+from deploy.local import host, lifecycle, running, status
 from deploy.local.errors import SetupError
+from deploy.local.forge_setup import ForgeSetupFailed
 from deploy.local.profile import Profile
 from deploy.local.report import console
 
@@ -26,19 +30,22 @@ def up(
     profile: ProfileName = "demo", fresh: Annotated[bool, typer.Option(help="wipe the state first")] = False
 ) -> None:
     """Start the platform, or bring the running one up to date."""
-    lifecycle.up(Profile(profile), fresh)
+    with _alone():
+        lifecycle.up(Profile(profile), fresh)
 
 
 @app.command()
 def down() -> None:
     """Stop the platform; its state stays."""
-    lifecycle.down()
+    with _alone():
+        lifecycle.down()
 
 
 @app.command()
 def purge() -> None:
     """Stop the platform and remove state and cache."""
-    lifecycle.purge()
+    with _alone():
+        lifecycle.purge()
 
 
 @app.command("status")
@@ -53,17 +60,23 @@ def logs(program: Annotated[str | None, typer.Argument(help="one program; all wi
     status.logs(program)
 
 
-def main() -> int:
-    """Exit status; a failure is a sentence on standard error."""
+def _alone() -> AbstractContextManager[None]:
+    host.check_root()
+    return running.alone(lambda: console.print("  waiting for another `make up` or `make down` on this machine to end"))
+
+
+EXPECTED = (SetupError, ForgeSetupFailed, subprocess.CalledProcessError, httpx.HTTPError, OSError)
+"""What the parts raise when the machine or the network refuses; their texts say what."""
+
+
+def main() -> None:
+    """Exits with 0, or with a sentence on standard error."""
     try:
-        app(standalone_mode=False)
-    except SetupError as error:
+        app()
+    except EXPECTED as error:
         console.print(f"[red]✗[/] {escape(str(error))}")
-        return 1
-    except typer.Exit as error:
-        return error.exit_code
-    return 0
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -29,7 +29,8 @@ CGROUP_V1 = ("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer")
 
 def check(profile: Profile) -> None:
     """Raises SetupError with the first thing that is missing; installs Debian packages that are."""
-    _check_root()
+    check_root()
+    _check_package_tools()
     _install_packages()
     _check_cgroups()
     _check_overlay(profile)
@@ -71,18 +72,24 @@ def check_address() -> None:
             )
 
 
-def _check_root() -> None:
+def check_root() -> None:
     if os.geteuid() != 0:
         raise SetupError("The local platform runs containers and must be root: run this again with sudo or as root.")
+
+
+def _check_package_tools() -> None:
+    missing = [program for program in ("apt-get", "dpkg-deb") if shutil.which(program) is None]
+    if missing:
+        raise SetupError(
+            f"No {' and no '.join(missing)}: the local platform takes containerd, etcd and others from Debian's packages. "
+            "Run it on Debian or Ubuntu, or in a virtual machine with one of them."
+        )
 
 
 def _install_packages() -> None:
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
     if not missing:
         return
-    names = " ".join(sorted(missing))
-    if shutil.which("apt-get") is None:
-        raise SetupError(f"These programs are missing: {names}. Install them and run this again.")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-qq", environment=quiet)
     run("apt-get", "install", "-qq", "--no-install-recommends", *sorted(missing), environment=quiet)

@@ -1,8 +1,11 @@
 """Which platform runs on this machine: a record outside every checkout, because there is one platform per machine."""
 
+import fcntl
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 from deploy.local import supervisor
 
 RECORD = Path("/run/catalyst/platform.json")
+LOCK = RECORD.with_name("lock")
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,28 @@ def decide(running: Running | None, is_alive: bool, wanted: tuple[str, str, str]
     return Action.KEEP if is_ours and not fresh else Action.REPLACE
 
 
+@contextmanager
+def alone(waiting: Callable[[], None]) -> Iterator[None]:
+    """One `up`, `down` or `purge` at a time on this machine; `waiting` is called when another one must end first."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    # Not handed on to what `up` starts, or the lock would be held for as long as the platform runs.
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def read() -> Running | None:
     """None when nothing was recorded since the machine started."""
     try:
-        return Running(**json.loads(RECORD.read_text()))
+        found = Running(**json.loads(RECORD.read_text()))
     except FileNotFoundError:
         return None
+    # Of an earlier boot: neither its process nor the kernel settings that it changed are there any more.
+    return found if found.pid_started.startswith(_boot()) else None
 
 
 def record(pid: int, checkout: Path, profile: str, state: Path, kernel_settings: dict[str, str]) -> Running:
@@ -77,4 +97,8 @@ def birth(pid: int) -> str:
         ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         return ""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + ":" + ticks
+    return f"{_boot()}:{ticks}"
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
