@@ -14,7 +14,7 @@ from api.parts import ApiParts
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.temporal.owners import TemporalOwners
 from settings.logging import configure_logging
-from settings.settings import Settings
+from settings.settings import Settings, load_settings
 from store.audit import DatabaseAudit
 from store.database import Database, open_database
 from store.deliveries import Deliveries
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    settings = Settings()
+    settings = load_settings()
     configure_logging(settings.logs)
     try:
         asyncio.run(serve(settings))

@@ -50,12 +50,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _keep_house(parts: ApiParts) -> None:
-    """Forget deliveries and logs past their time, and environments whose logs are forgotten."""
+    """Forget deliveries past their time, and environments that are gone and whose logs the worker has dropped."""
     while True:
         try:
             await parts.deliveries.drop_older_than(parts.settings.api.keep_deliveries)
-            await asyncio.to_thread(parts.logs.remove_older_than, parts.settings.logs.keep_days)
             await parts.index.drop_deleted_before(datetime.now(UTC) - timedelta(days=parts.settings.logs.keep_days))
-        except (GatewayError, OSError) as error:
+        except GatewayError as error:
             log.warning("housekeeping failed", error=str(error))
         await asyncio.sleep(HOUSEKEEPING_SECONDS)

@@ -47,11 +47,12 @@ class Pause:
 
 @dataclass
 class Round:
-    """One pass over what waits."""
+    """What became of one page."""
 
-    held: set[PullRequestKey] = field(default_factory=set)
+    held: set[PullRequestKey]
     """Their later deliveries must not overtake the one that failed or pauses."""
-    accepted: int = 0
+    accepted: list[int] = field(default_factory=list)
+    """Deliveries, not yet noted as handed."""
     failed: int = 0
 
 
@@ -86,17 +87,16 @@ class Dispatcher:
 
     async def hand_on(self) -> None:
         """One pass over all that waits. Raises DatabaseUnavailable."""
-        now, after = Round(), 0
-        while page := await self._deliveries.pending(PAGE, after):
-            failed = now.failed
-            accepted = now.accepted
-            await self._hand_page(page, now)
-            if now.failed > failed and now.accepted == accepted:
-                break  # Temporal is away: the rest would only fail too
-            after = page[-1].id
-        self._metrics.waiting.set((await self._deliveries.waiting()).count)
+        held: set[PullRequestKey] = set()
+        page: Sequence[Delivery] = ()
+        while page := await self._deliveries.pending(PAGE, page[-1].id if page else 0):
+            done = await self._hand_page(page, held)
+            # When only failures came of it, Temporal is away and the rest would fail too.
+            if len(page) < PAGE or (done.failed and not done.accepted):
+                break
 
-    async def _hand_page(self, page: Sequence[Delivery], now: Round) -> None:
+    async def _hand_page(self, page: Sequence[Delivery], held: set[PullRequestKey]) -> Round:
+        now = Round(held)
         groups: dict[PullRequestKey, list[tuple[Delivery, PullRequestEvent]]] = defaultdict(list)
         for delivery in page:
             event = _event(delivery)
@@ -107,6 +107,10 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             for key, group in groups.items():
                 tasks.create_task(self._hand_group(key, group, now))
+        if now.accepted:
+            # Dying before this line hands them on twice, which only says "look" twice.
+            await self._deliveries.handed(*now.accepted)
+        return now
 
     async def _hand_group(
         self, key: PullRequestKey, group: Sequence[tuple[Delivery, PullRequestEvent]], now: Round
@@ -118,15 +122,14 @@ class Dispatcher:
             return
         async with self._slots:
             for delivery, event in group:
-                if not await self._hand(delivery, event):
+                if not await self._hand(delivery, event, now):
                     now.failed += 1
                     now.held.add(key)
                     self._pauses.setdefault(key, Pause()).begin()
                     return
-                now.accepted += 1
         self._pauses.pop(key, None)
 
-    async def _hand(self, delivery: Delivery, event: PullRequestEvent) -> bool:
+    async def _hand(self, delivery: Delivery, event: PullRequestEvent, now: Round) -> bool:
         try:
             async with asyncio.timeout(CALL.total_seconds()):
                 accepted = await self._wake(delivery, event)
@@ -138,7 +141,7 @@ class Dispatcher:
             await self._deliveries.failed(delivery.id, said)
             return False
         if accepted:
-            await self._deliveries.handed(delivery.id)
+            now.accepted.append(delivery.id)
             self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
         else:
             await self._deliveries.ignored(delivery.id, f"No preview of it runs, and {event.action!r} starts none.")

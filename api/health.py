@@ -48,8 +48,15 @@ async def readiness(parts: Parts) -> Readiness:
     return Readiness(temporal=await _temporal(parts.owners), waiting=waiting.count)
 
 
-@router.get("/metrics", operation_id="metrics", summary="Counts for Prometheus", response_class=Response)
-async def metrics(request: Request) -> Response:
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Counts for Prometheus",
+    response_class=Response,
+    responses=problems(503),
+)
+async def metrics(request: Request, parts: Parts) -> Response:
+    request.app.state.metrics.waiting.set((await parts.deliveries.waiting()).count)
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

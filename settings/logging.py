@@ -27,8 +27,12 @@ def configure_logging(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    # Libraries, and modules that know only the standard library, say their facts by `extra`.
+    foreign: list[Processor] = [*shared, structlog.stdlib.ExtraAdder()]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=_rendering(settings), foreign_pre_chain=shared))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=_rendering(settings), foreign_pre_chain=foreign)
+    )
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
 
 

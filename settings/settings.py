@@ -6,7 +6,7 @@ Temporal's own variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -128,3 +128,13 @@ class Settings(BaseSettings):
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     rollout: RolloutSettings = Field(default_factory=RolloutSettings)
+
+
+def load_settings() -> Settings:
+    """For a process's main function: ends it with a sentence for a value that is none."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        # The value itself is left out: it may be a secret.
+        wrong = [f"CATALYST_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}." for each in error.errors()]
+        raise SystemExit("\n".join([*wrong, "docs/settings.md explains every setting."])) from None

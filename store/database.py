@@ -1,7 +1,8 @@
 """The database: SQLite on a file, or another one by URL. Opening it brings its tables up to date."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class Database:
         self._engine = engine
         self._read = async_sessionmaker(engine, expire_on_commit=False)
         self._write = async_sessionmaker(engine.execution_options(writes=True), expire_on_commit=False)
+        # SQLite has one writer: queueing here is fair, its own waiting (between processes) is polling with growing sleeps.
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -46,7 +49,7 @@ class Database:
         """One transaction, committed at the end of the block."""
         with_place = self._engine.url.render_as_string(hide_password=True)
         try:
-            async with self._write.begin() as session:
+            async with self._turn, self._write.begin() as session:
                 yield session
         except Exception as error:
             raise _translated(error, with_place) from error

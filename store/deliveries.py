@@ -74,16 +74,16 @@ class Deliveries:
             count, oldest = (await session.execute(query)).one()
         return Waiting(count, oldest)
 
-    async def handed(self, id: int) -> None:
-        """Temporal has accepted it."""
-        await self._change(id, state=DeliveryState.HANDED, handed_at=now(), reason="")
+    async def handed(self, *ids: int) -> None:
+        """Temporal has accepted them."""
+        await self._change(ids, state=DeliveryState.HANDED, handed_at=now(), reason="")
 
     async def ignored(self, id: int, reason: str) -> None:
-        await self._change(id, state=DeliveryState.IGNORED, reason=reason)
+        await self._change([id], state=DeliveryState.IGNORED, reason=reason)
 
     async def failed(self, id: int, error: str) -> None:
         """It stays pending; the attempt is counted."""
-        await self._change(id, attempts=DeliveryRow.attempts + 1, reason=error)
+        await self._change([id], attempts=DeliveryRow.attempts + 1, reason=error)
 
     async def drop_older_than(self, age: timedelta) -> int:
         """Housekeeping: forget what was handed on or ignored and came longer ago; how many. What waits stays."""
@@ -93,9 +93,9 @@ class Deliveries:
         async with self.database.write() as session:
             return (await session.execute(statement)).rowcount  # type: ignore[attr-defined, no-any-return]
 
-    async def _change(self, id: int, **values: Any) -> None:
+    async def _change(self, ids: Sequence[int], **values: Any) -> None:
         async with self.database.write() as session:
-            await session.execute(update(DeliveryRow).where(DeliveryRow.id == id).values(**values))
+            await session.execute(update(DeliveryRow).where(DeliveryRow.id.in_(ids)).values(**values))
 
 
 def _delivery(row: DeliveryRow) -> Delivery:
