@@ -17,7 +17,7 @@ def artifacts() -> list[Artifact]:
 
 
 def prepare(profile: Profile) -> None:
-    """Account, folders and configuration; idempotent. Raises CalledProcessError, OSError."""
+    """Account, folders and configuration; idempotent. Raises SetupError, OSError."""
     forge_server.prepare(server_of(profile))
 
 

@@ -5,7 +5,6 @@ import io
 import os
 import secrets
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from deploy.local import gitea
 from deploy.local.cache import ensure
+from deploy.local.run import run
 
 ACCOUNT = "catalyst-forge"
 """Gitea refuses to run as root."""
@@ -75,7 +75,7 @@ class ForgeSecrets(BaseModel):
 
 
 def prepare(server: ForgeServer) -> None:
-    """Idempotent; to be called before each start. Raises CalledProcessError, OSError."""
+    """Idempotent; to be called before each start. Raises SetupError, OSError."""
     _make_account(server.account)
     server.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
     _place_program(server)
@@ -87,9 +87,8 @@ def prepare(server: ForgeServer) -> None:
 
 
 def _make_account(account: str) -> None:
-    if subprocess.run(["getent", "passwd", account], stdout=subprocess.DEVNULL, check=False).returncode:
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", account]
-        subprocess.run(command, check=True)
+    if not run("getent", "passwd", account, check=False):
+        run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", account)
 
 
 def _place_program(server: ForgeServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from deploy.local.errors import SetupError
 from deploy.local.forge_server import ForgeSecrets, ForgeServer
 
 USER = "catalyst"
@@ -26,7 +27,7 @@ class ForgeAccess(NamedTuple):
     webhook_secret: str
 
 
-class ForgeSetupFailed(Exception):
+class ForgeSetupFailed(SetupError):
     """The forge refused a step of its set-up; a sentence with its own words, without secrets."""
 
 

