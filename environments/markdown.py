@@ -1,0 +1,68 @@
+"""Other people's words within our Markdown: log lines, error messages and names, none of which is to be trusted.
+
+Nothing that comes in here can break out of its cell or fence, call a person, refer to an issue, or become a link or HTML.
+"""
+
+import re
+import unicodedata
+
+ZERO_WIDTH_SPACE = "\u200b"
+"""Forges look for mentions, references and links in the rendered text, where a backslash is gone: this stays."""
+TRIGGERS = re.compile(r"[@#]|!(?=[0-9])|:(?=//)|\b(?:www(?=\.)|gh-(?=[0-9])|mailto(?=:)|xmpp(?=:))", re.IGNORECASE)
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+HARMLESS = frozenset("\"%',/:;?")
+URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/-]*)?")
+TURNING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Control characters, marks that turn text around or hide, halves of characters, separators of lines."""
+MAX_LINE = 500
+"""Characters of one log line."""
+ENOUGH = 4
+"""Times what is shown, of what is looked at: an error message can be a megabyte."""
+
+
+def inline(text: str, limit: int) -> str:
+    """As plain words on one line, at most `limit` characters before escaping."""
+    words = cut(one_line(text[: ENOUGH * limit]), limit)
+    guarded = TRIGGERS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, words)
+    return PUNCTUATION.sub(lambda found: found[0] if found[0] in HARMLESS else "\\" + found[0], guarded)
+
+
+def code(text: str, limit: int = 300) -> str:
+    """A name (commit, namespace, address) in code style; what can't stand there is left out."""
+    clean = re.sub(r"[^ -~]|[`|\\]", "", one_line(text[: ENOUGH * limit]))[:limit]
+    return f"`{clean}`" if clean.strip() else "-"
+
+
+def link(url: str) -> str:
+    """A link to a URL of ours; anything else stays words."""
+    return f"[{url}]({url})" if len(url) <= 300 and URL.fullmatch(url) else inline(url, 300)
+
+
+def fence(text: str, max_lines: int, max_characters: int) -> str:
+    """The last lines in a code fence that is longer than any run of backticks in it."""
+    lines = (
+        text[-ENOUGH * max_characters :].replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")[-max_lines:]
+    )
+    body = "\n".join(cut(_shown(line), MAX_LINE) for line in lines)[-max_characters:]
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return f"{marks}text\n{body}\n{marks}"
+
+
+def one_line(text: str) -> str:
+    return " ".join("".join(_visible(character) for character in text).split())
+
+
+def cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shown(line: str) -> str:
+    return "".join(c for c in line if c == "\t" or unicodedata.category(c) not in TURNING)
+
+
+def _visible(character: str) -> str:
+    """A space for what separates, nothing for what hides."""
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in TURNING else character
