@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from deploy.local import builder
+from deploy.local import builder, files
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import Profile
 from deploy.local.report import console
@@ -42,10 +42,7 @@ def local(profile: Profile, forge: ForgeAccess, api_token: str) -> dict[str, Any
 
 def write(profile: Profile, forge: ForgeAccess, api_token: str) -> None:
     """`.catalyst/local.json` of this checkout, readable by its owner only."""
-    LOCAL.parent.mkdir(exist_ok=True)
-    LOCAL.touch(0o600)
-    LOCAL.chmod(0o600)
-    LOCAL.write_text(json.dumps(local(profile, forge, api_token), indent=2) + "\n")
+    files.write(LOCAL, json.dumps(local(profile, forge, api_token), indent=2) + "\n", 0o600)
 
 
 def greet(profile: Profile, forge: ForgeAccess) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deploy.local import debian, images
+from deploy.local import debian, files, images
 from deploy.local.network import NODE_POD_RANGE, POD_BRIDGE
 from deploy.local.profile import Profile
 from deploy.local.program import Program
@@ -44,7 +44,7 @@ SystemdCgroup = false
 def program(profile: Profile) -> Program:
     """The daemon; writes its configuration, the pods' network and where images come from."""
     file = profile.state / "containerd.toml"
-    file.write_text(configuration(profile))
+    files.write(file, configuration(profile))
     _write_network(profile)
     _write_registries(profile)
     command = (str(debian.program("containerd")), f"--config={file}")
@@ -92,14 +92,10 @@ def _write_network(profile: Profile) -> None:
         "hairpinMode": True,
         "ipam": ipam,
     }
-    folder = profile.state / "net.d"
-    folder.mkdir(exist_ok=True)
     network = {"cniVersion": "0.4.0", "name": "catalyst", "plugins": [bridge]}
-    (folder / "catalyst.conflist").write_text(json.dumps(network))
+    files.write(profile.state / "net.d" / "catalyst.conflist", json.dumps(network))
 
 
 def _write_registries(profile: Profile) -> None:
     for name, hosts in registry_hosts(profile).items():
-        folder = profile.state / "registries" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "hosts.toml").write_text(hosts)
+        files.write(profile.state / "registries" / name / "hosts.toml", hosts)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deploy.local import kubernetes
+from deploy.local import files, kubernetes
 from deploy.local.profile import PLATFORM_ADDRESS, POD_RANGE, SERVICE_RANGE, Profile
 from deploy.local.run import run
 
@@ -20,8 +20,7 @@ def prepare(profile: Profile) -> None:
     """Make what is missing of the PKI and of the kubeconfigs."""
     kubeadm, configuration = _kubeadm(), profile.state / "kubeadm.json"
     folder = profile.kubeconfig("admin").parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    configuration.write_text(json.dumps(_cluster(profile)) + "\n---\n" + json.dumps(_init()))
+    files.write(configuration, json.dumps(_cluster(profile)) + "\n---\n" + json.dumps(_init()))
     run(kubeadm, "init", "phase", "certs", "all", "--config", configuration)
     for name in KUBEADM_USERS:
         phase = ("init", "phase", "kubeconfig", name, "--config", configuration, "--kubeconfig-dir", folder)
@@ -36,8 +35,7 @@ def _write_kubeconfig(kubeadm: Path, configuration: Path, file: Path, user: str)
     text = run(
         kubeadm, "kubeconfig", "user", "--client-name", user, "--config", configuration, "--validity-period", VALIDITY
     )
-    file.touch(0o600)
-    file.write_text(text)
+    files.write(file, text, 0o600)
 
 
 def _kubeadm() -> Path:

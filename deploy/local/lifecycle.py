@@ -15,6 +15,7 @@ from deploy.local import (
     cluster,
     credentials,
     debian,
+    files,
     forge,
     host,
     images,
@@ -64,7 +65,8 @@ def up(profile: Profile, fresh: bool = False) -> None:
     build()
     action = _take_over(profile, fresh)
     with step("programs", 3):
-        started = _start(profile) if action is Action.START else _update(profile)
+        programs = _prepare(profile)
+        started = _start(profile, programs) if action is Action.START else _update(profile, programs)
     with step("Kubernetes", 8):
         cluster.wait_for_api(profile)
         cluster.authorise(profile)
@@ -81,7 +83,7 @@ def up(profile: Profile, fresh: bool = False) -> None:
     # Before the product: whoever works on it needs the platform most when it doesn't start.
     announce.write(profile, access, api_token(profile))
     with step("API and worker", 5):
-        _start_product(profile, access)
+        _start_product(profile, programs, access)
     announce.greet(profile, access)
 
 
@@ -124,8 +126,7 @@ def _take_over(profile: Profile, fresh: bool) -> Action:
     return Action.START
 
 
-def _start(profile: Profile) -> Running:
-    programs = _prepare(profile)
+def _start(profile: Profile, programs: list[Program]) -> Running:
     changed = network.open_network()
     builder.open_network(profile.ports)
     supervisor.configure(profile, programs)
@@ -140,11 +141,11 @@ def _start(profile: Profile) -> Running:
     return running
 
 
-def _update(profile: Profile) -> Running:
+def _update(profile: Profile, programs: list[Program]) -> Running:
     """The running platform again, with what changed in this checkout since."""
     running = record.read()
     assert running is not None, "only what runs is kept"
-    programs = _prepare(profile)
+    # Without the product, which starts anew at its turn.
     supervisor.configure(profile, programs)
     supervisor.update(profile)
     wait_until_ready(profile, programs)
@@ -157,19 +158,14 @@ def _prepare(profile: Profile) -> list[Program]:
         (profile.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     credentials.prepare(profile)
     forge.prepare(profile)
-    return _programs(profile)
-
-
-def _programs(profile: Profile) -> list[Program]:
-    """All but the product; writes their configuration files."""
     beside = [services.registry(profile), services.temporal(profile), services.ingress(profile), forge.program(profile)]
     return [*node.programs(profile), *beside, builder.program(profile), *addons.programs(profile)]
 
 
-def _start_product(profile: Profile, access: ForgeAccess) -> None:
+def _start_product(profile: Profile, programs: list[Program], access: ForgeAccess) -> None:
     """Anew each time: its code is this checkout's, and may have changed without its configuration."""
     product = services.product(profile, access, api_token(profile))
-    supervisor.configure(profile, [*_programs(profile), *product])
+    supervisor.configure(profile, [*programs, *product])
     supervisor.update(profile)
     if product:
         supervisor.restart(profile, [program.name for program in product])
@@ -180,6 +176,5 @@ def api_token(profile: Profile) -> str:
     """Made once per state."""
     file = profile.secret("api-token")
     if not file.exists():
-        file.touch(0o600)
-        file.write_text(secrets.token_urlsafe(32))
+        files.write(file, secrets.token_urlsafe(32), 0o600)
     return file.read_text()

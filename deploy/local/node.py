@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local import cgroups, containers, debian, kubernetes
+from deploy.local import cgroups, containers, debian, files, kubernetes
 from deploy.local.addons import DNS_ADDRESS
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.credentials import NODE
@@ -188,14 +188,14 @@ def _kube_proxy(profile: Profile) -> Program:
 def _write(profile: Profile, name: str, configuration: Mapping[str, object]) -> Path:
     """JSON is YAML, as far as Kubernetes reads it."""
     file = profile.state / f"{name}.json"
-    file.write_text(json.dumps(configuration, indent=1))
+    files.write(file, json.dumps(configuration, indent=1))
     return file
 
 
 def _write_resolvers(profile: Profile) -> Path:
     """The host's own file may name a resolver on loopback, which no pod reaches."""
     file = profile.state / "resolv.conf"
-    file.write_text("".join(f"nameserver {server}\n" for server in resolvers()))
+    files.write(file, "".join(f"nameserver {server}\n" for server in resolvers()))
     return file
 
 

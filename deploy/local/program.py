@@ -13,6 +13,8 @@ class Program:
     """Account it runs under; root when None."""
     priority: int = 100
     """Supervisor starts lower numbers first."""
+    umask: str = "022"
+    """`077` for those whose files nobody else on the machine may read."""
     stop_seconds: int = 12
     """From SIGTERM to SIGKILL."""
     ready: tuple[str, ...] | None = None

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import builder, buildkit, debian
+from deploy.local import builder, buildkit, debian, files
 from deploy.local.certificates import host_bundle
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import PLATFORM_ADDRESS, Profile
@@ -34,9 +34,11 @@ def registry(profile: Profile) -> Program:
         "storage": {"filesystem": {"rootdirectory": f"{profile.state}/registry"}, "delete": {"enabled": True}},
         "http": {"addr": f"127.0.0.1:{profile.ports.registry}"},
     }
-    file.write_text(json.dumps(configuration))
+    files.write(file, json.dumps(configuration))
     command = (str(debian.program("docker-registry")), "serve", str(file))
-    return Program("registry", command, priority=10, ready=("http", f"http://127.0.0.1:{profile.ports.registry}/v2/"))
+    return Program(
+        "registry", command, priority=10, umask="077", ready=("http", f"http://127.0.0.1:{profile.ports.registry}/v2/")
+    )
 
 
 def ingress(profile: Profile) -> Program:
@@ -79,7 +81,7 @@ def temporal(profile: Profile) -> Program:
         *(f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()),
         "--log-level=warn",
     )
-    return Program("temporal", command, priority=10, ready=("tcp", f"127.0.0.1:{profile.ports.temporal}"))
+    return Program("temporal", command, priority=10, umask="077", ready=("tcp", f"127.0.0.1:{profile.ports.temporal}"))
 
 
 def product(profile: Profile, forge: ForgeAccess, api_token: str) -> list[Program]:
@@ -92,6 +94,7 @@ def product(profile: Profile, forge: ForgeAccess, api_token: str) -> list[Progra
             (sys.executable, "-m", name),
             environment,
             priority=900,
+            umask="077",
             ready=("http", f"http://127.0.0.1:{ready[name]}/healthz"),
         )
         for name in PRODUCT

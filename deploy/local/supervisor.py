@@ -17,6 +17,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
+from deploy.local import files
 from deploy.local.errors import SetupError
 from deploy.local.profile import Profile
 from deploy.local.program import Program
@@ -90,9 +91,7 @@ def start(profile: Profile, path: Iterable[Path]) -> int:
 
 def configure(profile: Profile, programs: Iterable[Program]) -> None:
     """Write supervisord.conf (0600) of the profile."""
-    file = _configuration(profile)
-    file.touch(0o600)
-    file.write_text(render(profile, programs))
+    files.write(_configuration(profile), render(profile, programs), 0o600)
 
 
 def update(profile: Profile) -> None:
@@ -149,6 +148,7 @@ def _section(profile: Profile, program: Program) -> str:
         "environment": ",".join(f"{key}={_quoted(value)}" for key, value in program.environment.items()),
         "priority": str(program.priority),
         "user": program.user or "root",
+        "umask": program.umask,
         "autorestart": "true",
         # Whatever comes up before what it needs is tried again, a second later each time, until it is there.
         "startretries": "1000000",
@@ -201,6 +201,7 @@ def _wait_for_answer(profile: Profile, process: subprocess.Popen[bytes]) -> None
             if process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
+            process.kill()
             said = (profile.logs / "supervisord.out").read_text()[-600:].strip()
             raise SetupError(f"The supervisor didn't start: {said or 'it gave no reason'}") from None
 
