@@ -87,8 +87,9 @@ class EnvironmentActivities:
             self.cluster.list(POD, request.namespace, mine),
         )
         found = health(request.rollout, deployments, pods)
-        if found.state == "failed":
-            return Verdict(phase=Phase.DEGRADED, url=work.was.url, reason=found.reason, message=found.message)
+        if found.phase is not Phase.READY:
+            text = " ".join(part for part in (found.message, found.hint) if part)
+            return Verdict(phase=Phase.DEGRADED, url=work.was.url, reason=found.reason, message=text)
         return Verdict(phase=Phase.READY, url=work.was.url or await self._url(request.namespace))
 
     @activity.defn

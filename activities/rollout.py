@@ -71,12 +71,6 @@ class TemplateInvalid(GatewayError):
 
 
 @dataclass(frozen=True)
-class ImagesUsed:
-    shell: str
-    node: str
-
-
-@dataclass(frozen=True)
 class RolloutActivities:
     cluster: Cluster
     guards: Guards
@@ -85,7 +79,8 @@ class RolloutActivities:
     builder: Builder
     registry: Registry
     logs: Logs
-    images: ImagesUsed
+    shell_image: str
+    """Generic container with git and a shell; source images are built on it."""
     ca_bundle: str | None = None
     """PEM text for pods."""
     build_timeout: timedelta = timedelta(minutes=20)
@@ -258,7 +253,7 @@ class RolloutActivities:
         return BuildRequest(
             context=folder,
             dockerfile="Dockerfile",
-            dockerfile_text=source_dockerfile(self.images.shell),
+            dockerfile_text=source_dockerfile(self.shell_image),
             repository=f"{request.namespace}/source",
             tag=sha,
             timeout=self.build_timeout,

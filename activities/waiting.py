@@ -17,7 +17,7 @@ from activities.protocols import Cluster, Logs, Probe
 from activities.workload import follow
 from environments import labels, names
 from environments.model import DeploymentMethod, Phase, PlatformAddress
-from environments.readiness import Readiness, judge
+from environments.readiness import Readiness, ReadinessState, given_up, judge
 from environments.work import DeployWork, RolloutRequest, Verdict
 
 PROBE_SECONDS = 0.1
@@ -36,19 +36,19 @@ class WaitingActivities:
     @gateway_errors
     async def wait_ready(self, work: DeployWork) -> Verdict:
         """Ready once pods of this rollout run, older ones are out and the URL answers; else why not, and whose log says so."""
-        last = Readiness(state="waiting", reason="Starting", message="Nothing has started yet.")
+        last = Readiness(state=ReadinessState.WAITING, reason="Starting", message="Nothing has started yet.")
         capture = Capture(self.cluster, self.logs, work.request)
         async with heartbeats():
             try:
                 async with asyncio.timeout(self.start_timeout.total_seconds()):
                     async for last in self._states(work.request, capture):
-                        if last.state == "ready":
+                        if last.state is ReadinessState.READY:
                             return await self._answering(work)
-                        if last.state == "failed":
+                        if last.state is ReadinessState.FAILED:
                             await capture.finish()
                             return self._failed(work, last)
             except TimeoutError:
-                return self._failed(work, _too_long(last, self.start_timeout))
+                return self._failed(work, given_up(last, self.start_timeout))
             finally:
                 await capture.aclose()
         raise AssertionError("the watch ended by itself")
@@ -88,8 +88,3 @@ class WaitingActivities:
 def _is_of(pod: dict[str, object], request: RolloutRequest) -> bool:
     metadata = cast("dict[str, dict[str, str]]", pod["metadata"])
     return metadata.get("labels", {}).get(labels.ROLLOUT) == str(request.rollout)
-
-
-def _too_long(last: Readiness, limit: timedelta) -> Readiness:
-    text = f"It did not start within {limit.total_seconds() / 60:g} minutes (rollout.start_timeout). {last.message}"
-    return last.model_copy(update={"state": "failed", "reason": "StartTimedOut", "message": text})

@@ -40,4 +40,6 @@ def _rendering(settings: LogSettings) -> list[Processor]:
     clean: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if settings.format == "json":
         return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # Plain tracebacks: rich ones print local variables, credentials among them, and cost a second each.
+    plain = structlog.dev.plain_traceback
+    return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

@@ -16,16 +16,14 @@ from temporalio.worker import Worker
 from gateways.temporal.connection import connect_temporal
 from settings.logging import configure_logging
 from settings.settings import Settings
+from store.logs import FileLogs
+from worker.assembly import WORKFLOWS, Gateways, assemble
 from worker.context import ContextInterceptor, Progress
 from worker.health import create_health_app
-from worker.parts import Parts, open_parts
+from worker.parts import open_gateways, options_of
 from worker.schedule import ensure_schedule
 from worker.watch import watch_for_ever
 from workflows.calling import builds_queue
-from workflows.environment import EnvironmentWorkflow
-from workflows.pull_request import PullRequestWorkflow
-from workflows.reconcile import ReconcileWorkflow
-from workflows.rollout import RolloutWorkflow
 
 LOG = logging.getLogger("catalyst.worker")
 CONNECT_AGAIN_SECONDS = 2.0
@@ -33,28 +31,27 @@ STUCK_AFTER = 4
 """Reconcile intervals without any finished activity."""
 BEAT = timedelta(seconds=1)
 """Heartbeats are passed on this often: a cancellation reaches an activity no later."""
-WORKFLOWS = [PullRequestWorkflow, EnvironmentWorkflow, RolloutWorkflow, ReconcileWorkflow]
 
 
 async def main() -> None:
     settings = Settings()
     configure_logging(settings.logs)
     stop = _stop_on_signals()
-    async with open_parts(settings) as parts:
+    async with open_gateways(settings) as gateways:
         client = await _connect(stop)
         if client is None:
             return
         progress = Progress()
         async with AsyncExitStack() as stack:
-            for worker in _workers(client, settings, parts, progress):
+            for worker in _workers(client, settings, gateways, progress):
                 await stack.enter_async_context(worker)
             await ensure_schedule(client, settings.task_queue, settings.worker.reconcile_every)
             beside = [
                 asyncio.create_task(
-                    watch_for_ever(parts.cluster, parts.owners, f"{socket.gethostname()}/{os.getpid()}")
+                    watch_for_ever(gateways.cluster, gateways.owners, f"{socket.gethostname()}/{os.getpid()}")
                 ),
                 asyncio.create_task(_serve_health(settings, progress)),
-                asyncio.create_task(_keep_house(settings, parts)),
+                asyncio.create_task(_keep_house(settings)),
             ]
             LOG.info("worker runs", extra={"task_queue": settings.task_queue})
             await _until_stopped(stop, beside)
@@ -79,7 +76,8 @@ async def _connect(stop: asyncio.Event) -> Client | None:
     return None
 
 
-def _workers(client: Client, settings: Settings, parts: Parts, progress: Progress) -> list[Worker]:
+def _workers(client: Client, settings: Settings, gateways: Gateways, progress: Progress) -> list[Worker]:
+    activities = assemble(gateways, options_of(settings))
     common = {
         "interceptors": [ContextInterceptor(progress)],
         "graceful_shutdown_timeout": settings.worker.graceful_shutdown,
@@ -91,14 +89,14 @@ def _workers(client: Client, settings: Settings, parts: Parts, progress: Progres
             client,
             task_queue=settings.task_queue,
             workflows=WORKFLOWS,
-            activities=parts.activities,
+            activities=activities.common,
             max_cached_workflows=settings.worker.max_cached_workflows,
             **common,  # type: ignore[arg-type]
         ),
         Worker(
             client,
             task_queue=builds_queue(settings.task_queue),
-            activities=parts.builds,
+            activities=activities.builds,
             max_concurrent_activities=settings.worker.concurrent_builds,
             **common,  # type: ignore[arg-type]
         ),
@@ -118,10 +116,11 @@ async def _serve_health(settings: Settings, progress: Progress) -> None:
     await server.serve()
 
 
-async def _keep_house(settings: Settings, parts: Parts) -> None:
+async def _keep_house(settings: Settings) -> None:
     """Old logs go once a day."""
+    logs = FileLogs(settings.logs.folder)
     while True:
-        removed = await asyncio.to_thread(parts.logs.remove_older_than, settings.logs.keep_days)
+        removed = await asyncio.to_thread(logs.remove_older_than, settings.logs.keep_days)
         if removed:
             LOG.info("removed %d old logs", removed)
         await asyncio.sleep(timedelta(days=1).total_seconds())

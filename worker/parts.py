@@ -1,19 +1,9 @@
-"""Composition root of the worker: settings -> gateways -> activities. The only place that knows both."""
+"""Composition root of the worker: settings -> gateways. The only place that knows both."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
-from activities.environment import EnvironmentActivities
-from activities.guards import Guards
 from activities.protocols import Forge
-from activities.pull_request import PullRequestActivities
-from activities.reconcile import ReconcileActivities
-from activities.report import ReportActivities
-from activities.rollout import ImagesUsed, RolloutActivities
-from activities.teardown import TeardownActivities
-from activities.waiting import WaitingActivities
 from environments.detection import READ_FILES
 from environments.model import PlatformAddress
 from gateways.builder.buildkit import BuildKitBuilder
@@ -29,21 +19,12 @@ from store.audit import DatabaseAudit
 from store.database import open_database
 from store.index import DatabaseIndex
 from store.logs import FileLogs
-
-
-@dataclass(frozen=True)
-class Parts:
-    cluster: KubernetesCluster
-    owners: TemporalOwners
-    logs: FileLogs
-    activities: Sequence[Callable[..., Any]]
-    builds: Sequence[Callable[..., Any]]
-    """Activities that occupy a build slot; they have a task queue of their own."""
+from worker.assembly import Gateways, Options
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
-    """Everything the worker needs, opened; closed in the end."""
+async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
+    """Everything that the worker needs of the outside, opened; closed in the end."""
     async with AsyncExitStack() as stack:
         cluster = await KubernetesCluster.connect(str(settings.kubeconfig) if settings.kubeconfig else None)
         stack.push_async_callback(cluster.aclose)
@@ -53,42 +34,30 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(probe.aclose)
         database = await open_database(settings.database_url)
         stack.push_async_callback(database.aclose)
-        forges = await _forges(settings, stack)
-        owners = await TemporalOwners.connect(settings.task_queue)
-        logs = FileLogs(settings.logs.folder, settings.logs.max_bytes)
-        address = platform_address(settings.ingress)
-        guards = Guards(cluster, address, ingress_address=settings.ingress.pod_address)
-        audit = DatabaseAudit(database)
-        pull_request = PullRequestActivities(forges, cluster, owners)
-        environment = EnvironmentActivities(cluster, guards, probe, DatabaseIndex(database), audit)
-        teardown = TeardownActivities(cluster, registry, audit)
-        waiting = WaitingActivities(cluster, probe, logs, address, settings.rollout.start_timeout)
-        report = ReportActivities(forges, logs, settings.api.public_url)
-        reconcile = ReconcileActivities(forges, cluster, owners)
-        rollout = RolloutActivities(
+        yield Gateways(
             cluster=cluster,
-            guards=guards,
-            forges=forges,
+            forges=await _forges(settings, stack),
             source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
             builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
             registry=registry,
-            logs=logs,
-            images=ImagesUsed(settings.images.shell, settings.images.node),
-            ca_bundle=settings.ca_bundle.read_text() if settings.ca_bundle else None,
-            build_timeout=settings.builder.timeout,
+            probe=probe,
+            logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
+            index=DatabaseIndex(database),
+            audit=DatabaseAudit(database),
+            owners=await TemporalOwners.connect(settings.task_queue),
         )
-        yield Parts(
-            cluster=cluster,
-            owners=owners,
-            logs=logs,
-            activities=[
-                *(pull_request.look, pull_request.declare, pull_request.remove, report.report),
-                *(environment.observe, environment.publish, environment.check, environment.override),
-                *(environment.delete, teardown.tear_down, teardown.unblock, teardown.release),
-                *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready, reconcile.reconcile),
-            ],
-            builds=[rollout.build],
-        )
+
+
+def options_of(settings: Settings) -> Options:
+    return Options(
+        address=platform_address(settings.ingress),
+        ingress_address=settings.ingress.pod_address,
+        shell_image=settings.images.shell,
+        ca_bundle=settings.ca_bundle.read_text() if settings.ca_bundle else None,
+        api_url=settings.api.public_url,
+        start_timeout=settings.rollout.start_timeout,
+        build_timeout=settings.builder.timeout,
+    )
 
 
 def platform_address(ingress: IngressSettings) -> PlatformAddress:

@@ -58,7 +58,9 @@ def put(obj: dict[str, Any], path: Path, value: Any) -> None:
             if value not in here:
                 here.append(value)
         elif not following:
-            here[step[2:]] = value
+            # An empty map says that there is one, not that it is empty.
+            is_there = value == {} and isinstance(here.get(step[2:]), dict)
+            here[step[2:]] = here[step[2:]] if is_there else value
         elif step.startswith("f:"):
             empty: Any = [] if following.startswith(("k:", "v:")) else {}
             if not isinstance(here.get(step[2:]), type(empty)):

@@ -114,6 +114,11 @@ class TestApply:
         applied = await cluster.apply(config_map(namespace, data={"a": "1"}), manager="catalyst")
         assert applied["data"] == {"a": "1", "c": "3"}
 
+    async def test_an_empty_map_takes_nothing_away(self, cluster: Cluster, namespace: str) -> None:
+        await cluster.apply(config_map(namespace, data={"a": "1"}), manager="one")
+        applied = await cluster.apply(config_map(namespace, data={}), manager="two")
+        assert applied["data"] == {"a": "1"}
+
     async def test_conflict_names_manager_and_field(self, cluster: Cluster, namespace: str) -> None:
         await cluster.apply(deployment(namespace, replicas=0), manager="somebody")
         with pytest.raises(ClusterConflict, match=r'"somebody".*\.spec\.replicas'):

@@ -1,0 +1,281 @@
+"""The whole product without its platform: real Temporal, real workflows and activities, fake gateways that passed the contracts."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from random import randrange
+from typing import Any
+
+from environments.messages import COMMENT_MARKER
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker
+
+from activities.protocols import Answer, Kind
+from environments import labels
+from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey, Repository
+from environments.names import (
+    environment_namespace,
+    environment_workflow_id,
+    preview_name,
+    project_namespace,
+    pull_request_workflow_id,
+)
+from environments.report import EnvironmentReport
+from environments.work import Request
+from gateways.builder.fake import InMemoryBuilder
+from gateways.cluster.fake import InMemoryCluster
+from gateways.forge.fake import InMemoryForge
+from gateways.probe.fake import InMemoryProbe
+from gateways.registry.fake import InMemoryRegistry
+from gateways.source.fake import InMemorySource
+from gateways.temporal.owners import TemporalOwners
+from store.fake import InMemoryAudit, InMemoryIndex
+from store.logs import FileLogs
+from worker.assembly import WORKFLOWS, Gateways, Options, assemble
+from worker.watch import watch_for_ever
+from workflows.calling import builds_queue
+from workflows.environment import EnvironmentWorkflow
+from workflows.messages import EnvironmentSnapshot, PullRequestSnapshot
+from workflows.pull_request import PullRequestWorkflow
+from workflows.reconcile import ReconcileWorkflow
+
+BEAT = timedelta(seconds=0.2)
+PATIENCE_SECONDS = 12
+"""Far more than anything here takes: what doesn't come by then never comes."""
+DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
+A, B, C = "a" * 40, "b" * 40, "c" * 40
+
+
+class World:
+    def __init__(self, client: Client, folder: Path, temporal: WorkflowEnvironment | None = None) -> None:
+        self.client = client
+        self._temporal = temporal
+        self.forge = InMemoryForge()
+        # One Temporal server serves all tests: ids of repositories and names of teams are this test's own.
+        self.forge._ids = count(randrange(1, 10**12))
+        self.cluster = InMemoryCluster()
+        self.registry = InMemoryRegistry()
+        self.builder = InMemoryBuilder(self.registry)
+        self.source = InMemorySource(folder / "source")
+        self.probe = InMemoryProbe(Answer(200, "hello"))
+        self.logs = FileLogs(folder / "logs")
+        self.index, self.audit = InMemoryIndex(), InMemoryAudit()
+        self.task_queue = f"test-{uuid.uuid4()}"
+        self.team = f"t{uuid.uuid4().hex[:8]}"
+        self.owners = TemporalOwners(client, self.task_queue)
+        self._stack: AsyncExitStack | None = None
+
+    # --- the worker ----------------------------------------------------------------------------------------------
+
+    async def start_worker(self) -> None:
+        gateways = Gateways(
+            cluster=self.cluster,
+            forges={self.forge.name: self.forge},
+            source=self.source,
+            builder=self.builder,
+            registry=self.registry,
+            probe=self.probe,
+            logs=self.logs,
+            index=self.index,
+            audit=self.audit,
+            owners=self.owners,
+        )
+        activities = assemble(gateways, Options())
+        self._stack = AsyncExitStack()
+        # Every task replays from the start: what isn't deterministic fails here and not in production.
+        common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
+        common["max_heartbeat_throttle_interval"] = BEAT
+        worker = Worker(
+            self.client,
+            task_queue=self.task_queue,
+            workflows=WORKFLOWS,
+            activities=activities.common,
+            workflow_failure_exception_types=[AssertionError],
+            **common,
+        )
+        await self._stack.enter_async_context(worker)
+        builds = Worker(self.client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
+        await self._stack.enter_async_context(builds)
+        await self._stack.enter_async_context(_beside(watch_for_ever(self.cluster, self.owners, "test")))
+
+    async def stop_worker(self) -> None:
+        if self._stack is not None:
+            await self._stack.aclose()
+            self._stack = None
+
+    async def reconcile(self) -> None:
+        await self.client.execute_workflow(
+            ReconcileWorkflow.run, id=f"reconcile-{uuid.uuid4()}", task_queue=self.task_queue
+        )
+
+    # --- what people do ------------------------------------------------------------------------------------------
+
+    async def open(self, files: Mapping[str, str] = DOCKERFILE, sha: str = A, name: str = "shop") -> "Preview":
+        """A pull request is opened and its webhook arrives."""
+        preview = self.opened_unheard(files, sha, name)
+        await preview.hear_opened()
+        return preview
+
+    def opened_unheard(self, files: Mapping[str, str] = DOCKERFILE, sha: str = A, name: str = "shop") -> "Preview":
+        """A pull request whose webhook was lost."""
+        repository = self.forge.create_repository(self.team, name)
+        self.source.push(repository.id, sha, files)
+        return Preview(self, repository, self.forge.open_pull_request(repository, sha))
+
+    async def until(self, condition: Callable[[], Any], what: str | Callable[[], str] = "") -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            text = what() if callable(what) else what
+            raise AssertionError(f"never came true: {text or condition}") from error
+
+    async def now(self, handle: WorkflowHandle[Any, Any]) -> datetime:
+        """By that workflow's own clock."""
+        assert self._temporal is not None, "only where time is skipped"
+        info = await self._temporal.get_time_skipping_info(handle)
+        assert info is not None
+        return info.current_time.ToDatetime(UTC)
+
+    async def replay(self) -> None:
+        """Every history that a test made must replay."""
+        replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
+        query = f"TaskQueue = '{self.task_queue}'"
+        async for execution in self.client.list_workflows(query):
+            handle = self.client.get_workflow_handle(execution.id, run_id=execution.run_id)
+            await replayer.replay_workflow(await handle.fetch_history())
+
+
+class Preview:
+    """One pull request and what was made for it."""
+
+    def __init__(self, world: World, repository: Repository, key: PullRequestKey) -> None:
+        self.world, self.repository, self.key = world, repository, key
+        team, project, name = repository.owner, repository.name, preview_name(key.number)
+        self.environment = EnvironmentKey(namespace=project_namespace(team, project), name=name)
+        self.namespace: NamespaceName = environment_namespace(team, project, name)
+
+    # --- webhooks ------------------------------------------------------------------------------------------------
+
+    async def hear_opened(self) -> None:
+        await self._hear("new_commit", may_start=True)
+
+    async def hear_closed(self) -> None:
+        await self._hear("close", may_start=False)
+
+    async def _hear(self, signal: str, may_start: bool) -> None:
+        request = Request(by="bob", delivery=uuid.uuid4().hex)
+        await self.world.owners.wake_pull_request(self.key, signal, request, may_start=may_start)
+
+    async def push(self, sha: str, files: Mapping[str, str] = DOCKERFILE) -> None:
+        self.push_unheard(sha, files)
+        await self.hear_opened()
+
+    def push_unheard(self, sha: str, files: Mapping[str, str] = DOCKERFILE) -> None:
+        self.world.source.push(self.repository.id, sha, files)
+        self.world.forge.push(self.key, sha)
+
+    async def close(self) -> None:
+        self.world.forge.close(self.key)
+        await self.hear_closed()
+
+    async def reopen(self) -> None:
+        self.world.forge.reopen(self.key)
+        await self.hear_opened()
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    @property
+    def pull_request_workflow(self) -> WorkflowHandle[PullRequestWorkflow, Any]:
+        return self.world.client.get_workflow_handle_for(PullRequestWorkflow.run, pull_request_workflow_id(self.key))
+
+    @property
+    def environment_workflow(self) -> WorkflowHandle[EnvironmentWorkflow, Any]:
+        return self.world.client.get_workflow_handle_for(
+            EnvironmentWorkflow.run, environment_workflow_id(self.environment)
+        )
+
+    async def snapshot(self) -> PullRequestSnapshot:
+        return await self.pull_request_workflow.query(PullRequestWorkflow.snapshot)
+
+    async def environment_snapshot(self) -> EnvironmentSnapshot:
+        return await self.environment_workflow.query(EnvironmentWorkflow.snapshot)
+
+    @property
+    def report(self) -> EnvironmentReport:
+        """As the index has it."""
+        rows = [row for row in self.world.index.rows.values() if row.namespace == self.namespace]
+        return EnvironmentReport.model_validate(rows[-1].report) if rows else EnvironmentReport()
+
+    @property
+    def comment(self) -> str:
+        return self.world.forge.comments.get(self.key, {}).get(COMMENT_MARKER, "")
+
+    def objects(self, kind: str) -> list[KubernetesObject]:
+        return self.world.cluster.objects(kind, self.namespace)
+
+    @property
+    def resource(self) -> KubernetesObject | None:
+        found = self.world.cluster.objects("Environment", self.environment.namespace)
+        return next((each for each in found if each["metadata"]["name"] == self.environment.name), None)
+
+    @property
+    def namespace_object(self) -> KubernetesObject | None:
+        found = self.world.cluster.objects("Namespace")
+        return next((each for each in found if each["metadata"]["name"] == self.namespace), None)
+
+    # --- what must come of it ------------------------------------------------------------------------------------
+
+    async def becomes(self, phase: Phase, sha: str | None = None) -> EnvironmentReport:
+        def is_so() -> bool:
+            return self.report.phase is phase and sha in (None, self.report.sha)
+
+        def what() -> str:
+            return f"{phase} {sha or ''}; it is {self.report.phase} {self.report.sha} {self.report.message}"
+
+        await self.world.until(is_so, what)
+        return self.report
+
+    async def comment_says(self, text: str) -> None:
+        await self.world.until(lambda: text in self.comment, lambda: f"comment with {text!r}; it is {self.comment}")
+
+    async def is_over(self) -> None:
+        """The pull request's workflow has ended, and nothing is left."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.pull_request_workflow.result()
+        await self.is_gone()
+
+    async def is_gone(self) -> None:
+        await self.world.until(lambda: self.resource is None, "the resource is gone")
+        assert self.namespace_object is None
+        assert not [name for name, tags in self.world.registry.tags.items() if name.startswith(self.namespace) and tags]
+
+    def env(self, name: str) -> str | None:
+        """Of the deployed container."""
+        found = [
+            variable.get("value")
+            for deployment in self.objects("Deployment")
+            for variable in deployment["spec"]["template"]["spec"]["containers"][0].get("env") or ()
+            if variable["name"] == name
+        ]
+        return found[0] if found else None
+
+    def kubernetes(self, kind: str, api_version: str = "v1") -> Kind:
+        return Kind(labels.API_VERSION if kind in ("Environment", "Project") else api_version, kind)
+
+
+@asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,89 @@
+"""Activities out of gateways; the same assembly for production and for tests with fakes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from activities.environment import EnvironmentActivities
+from activities.guards import Guards
+from activities.protocols import Audit, Builder, Cluster, Forge, Index, Logs, Owners, Probe, Registry, Source
+from activities.pull_request import PullRequestActivities
+from activities.reconcile import ReconcileActivities
+from activities.report import ReportActivities
+from activities.rollout import RolloutActivities
+from activities.teardown import TeardownActivities
+from activities.waiting import WaitingActivities
+from environments.model import PlatformAddress
+from workflows.environment import EnvironmentWorkflow
+from workflows.pull_request import PullRequestWorkflow
+from workflows.reconcile import ReconcileWorkflow
+from workflows.rollout import RolloutWorkflow
+
+WORKFLOWS: Sequence[type] = (PullRequestWorkflow, EnvironmentWorkflow, RolloutWorkflow, ReconcileWorkflow)
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """The outside world, as Protocols."""
+
+    cluster: Cluster
+    forges: Mapping[str, Forge]
+    source: Source
+    builder: Builder
+    registry: Registry
+    probe: Probe
+    logs: Logs
+    index: Index
+    audit: Audit
+    owners: Owners
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of the settings activities need."""
+
+    address: PlatformAddress = field(default_factory=PlatformAddress)
+    ingress_address: str | None = None
+    """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
+    shell_image: str = "catalyst/shell:1"
+    ca_bundle: str | None = None
+    api_url: str = "http://localhost:8700"
+    start_timeout: timedelta = timedelta(minutes=5)
+    build_timeout: timedelta = timedelta(minutes=20)
+
+
+class Activities(NamedTuple):
+    common: Sequence[Callable[..., Any]]
+    builds: Sequence[Callable[..., Any]]
+    """Occupy a build slot; they have a task queue of their own."""
+
+
+def assemble(gateways: Gateways, options: Options) -> Activities:
+    cluster, forges, logs = gateways.cluster, gateways.forges, gateways.logs
+    guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
+    pull_request = PullRequestActivities(forges, cluster, gateways.owners)
+    environment = EnvironmentActivities(cluster, guards, gateways.probe, gateways.index, gateways.audit)
+    teardown = TeardownActivities(cluster, gateways.registry, gateways.audit)
+    waiting = WaitingActivities(cluster, gateways.probe, logs, options.address, options.start_timeout)
+    report = ReportActivities(forges, logs, options.api_url)
+    reconcile = ReconcileActivities(forges, cluster, gateways.owners)
+    rollout = RolloutActivities(
+        cluster=cluster,
+        guards=guards,
+        forges=forges,
+        source=gateways.source,
+        builder=gateways.builder,
+        registry=gateways.registry,
+        logs=logs,
+        shell_image=options.shell_image,
+        ca_bundle=options.ca_bundle,
+        build_timeout=options.build_timeout,
+    )
+    common = (
+        *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
+        *(environment.observe, environment.publish, environment.check, environment.override, environment.delete),
+        *(teardown.tear_down, teardown.unblock, teardown.release),
+        *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready),
+    )
+    return Activities(common, builds=(rollout.build,))
