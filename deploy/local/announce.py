@@ -46,12 +46,23 @@ def write(profile: Profile, forge: ForgeAccess, api_token: str) -> None:
 
 
 def greet(profile: Profile, forge: ForgeAccess) -> None:
-    ports = profile.ports
     console.print(f"""
-  API          http://localhost:{ports.api}  (token: `api_token` in {LOCAL.relative_to(CHECKOUT)})
-  Temporal     http://localhost:{ports.temporal_ui}
-  forge        {forge.url}  ({forge.user} / {forge.password})
-  registry     localhost:{ports.registry}
-  previews     http://<namespace>.localhost:{ports.ingress}
-  Kubernetes   export KUBECONFIG={profile.kubeconfig("admin")}
+{addresses(profile)}
+
+  The forge's login is {forge.user} / {forge.password}, the API's token stands in {LOCAL.relative_to(CHECKOUT)}.
   `make status` shows how it is, `make logs` what it says, `make down` stops it.""")
+
+
+def addresses(profile: Profile) -> str:
+    """Where everything is, one line each; no secrets."""
+    ports = profile.ports
+    places = {
+        "API": f"http://localhost:{ports.api}",
+        "Temporal": f"http://localhost:{ports.temporal_ui}",
+        "forge": f"http://localhost:{ports.forge}",
+        "registry": f"localhost:{ports.registry}",
+        "previews": f"http://<namespace>.localhost:{ports.ingress}",
+        "kubectl": f"export KUBECONFIG={profile.kubeconfig('admin')}",
+        "logs": str(profile.logs),
+    }
+    return "\n".join(f"  {name:<10} {place}" for name, place in places.items())

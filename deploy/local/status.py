@@ -4,20 +4,23 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
-from deploy.local import cluster, supervisor
+from deploy.local import announce, cluster, supervisor
 from deploy.local import running as record
 from deploy.local.errors import SetupError
 from deploy.local.profile import Profile
-from deploy.local.report import console
 
 NOT_RUNNING = "No platform runs on this machine: start one with `make up`."
 LINES = "40"
 
+console = Console(highlight=False, soft_wrap=True)
+"""On standard output: the answer is what was asked for."""
+
 
 def status() -> None:
-    """A table of the programs, then the node and the pods that aren't ready. Raises SetupError when nothing runs."""
+    """A table of the programs, the node, the pods that aren't ready, and the addresses. Raises SetupError when nothing runs."""
     profile = _profile()
     table = Table("program", "state", "since", "", box=None, pad_edge=False)
     for program in supervisor.states(profile):
@@ -28,6 +31,7 @@ def status() -> None:
     console.print(f"\nnode: {cluster.node_state(profile)}")
     unready = cluster.unready_pods(profile)
     console.print("pods: all ready" if not unready else "pods not ready:\n  " + "\n  ".join(unready))
+    console.print(f"\n{announce.addresses(profile)}")
 
 
 def logs(program: str | None) -> None:
