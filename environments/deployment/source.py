@@ -1,6 +1,7 @@
 """*source*: the repository's files in the pod, dependencies installed there, the dev command run (FR-ENV-005)."""
 
 import posixpath
+import re
 
 from environments import names
 from environments.deployment.objects import (
@@ -23,6 +24,12 @@ CACHE = "/cache"
 CACHE_SIZE = "2Gi"
 TOOLS = f"{CACHE}/tools"
 """Prefix of `npm install --global`: package managers that the image doesn't bring."""
+# Finds the installed package manager first, whatever PATH the image has; the command is an argument, not part of it.
+STARTING = f'mkdir -p "$HOME" && export PATH="{TOOLS}/bin:$PATH" && exec sh -c "$0"'
+SIMPLE = re.compile(
+    r"(?!(?:cd|eval|exec|export|set|source|trap|unset|wait|\.)(?: |$))[\w./-]+(?: +[\w./:@=,+-]+)*", re.ASCII
+)
+"""A program with plain arguments: nothing that only a shell can do."""
 RESOURCES = {
     # Both requests are named, because a container that names only its limits requests as much. Package managers and
     # bundlers are killed at the namespace's default of 512Mi; four such pods still fit its quota.
@@ -97,9 +104,9 @@ def _allowed_host(request: RenderRequest) -> tuple[str, str]:
 
 
 def _running(request: RenderRequest, command: str) -> Container:
-    """By a shell that first finds the installed package manager, whatever PATH the image has."""
-    script = f'mkdir -p "$HOME"; export PATH="{TOOLS}/bin:$PATH"\n{command}'
-    return {"command": ["sh", "-c", script], "workingDir": folder(request)}
+    """A shell as PID 1 hands no signal on, and the pod's end would wait for its grace period; so a program replaces it."""
+    command = f"exec {command}" if SIMPLE.fullmatch(command) else command
+    return {"command": ["sh", "-c", STARTING, command], "workingDir": folder(request)}
 
 
 def _cache(request: RenderRequest) -> KubernetesObject:

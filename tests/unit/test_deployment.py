@@ -1,6 +1,12 @@
 """Renderers: what holds for the objects of every method, and what is special to one."""
 
+import os
 import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,9 +199,43 @@ def test_source_is_copied_then_installed_then_run() -> None:
     app = pod["containers"][0]
     assert (copy["image"], install["image"], app["image"]) == ("localhost:5000/a/source@sha256:2", "node:22", "node:22")
     assert copy["command"] == ["cp", "-a", "/source/.", "/code"]
-    assert install["command"][-1].endswith("\nnpm ci")
-    assert app["command"][-1].endswith("\nnpm run dev")
+    assert install["command"][-1] == "exec npm ci"
+    assert app["command"][-1] == "exec npm run dev"
     assert install["workingDir"] == app["workingDir"] == "/code/web"
+
+
+def test_a_command_gets_the_signal_that_ends_the_pod(tmp_path: Path) -> None:
+    request = request_for(DeploymentMethod.SOURCE)
+    template = request.template.model_copy(update={"command": "sleep 60"})
+    command = app_of(request.model_copy(update={"template": template}))["command"]
+    with subprocess.Popen(command, env=os.environ | {"HOME": str(tmp_path / "home")}) as process:
+        wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+        process.terminate()
+        assert process.wait(5) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "command", ["cd web && make", "A=1 make", "make; make", "cd web", "make $X", ". ./env", "make 'a b'"]
+)
+def test_what_only_a_shell_can_do_is_left_to_the_shell(command: str) -> None:
+    request = request_for(DeploymentMethod.SOURCE)
+    template = request.template.model_copy(update={"command": command})
+    assert app_of(request.model_copy(update={"template": template}))["command"][-1] == command
+
+
+def test_the_waiting_shell_ends_with_its_signal() -> None:
+    with subprocess.Popen(app_of(request_for(DeploymentMethod.SHELL))["command"], start_new_session=True) as process:
+        wait_for(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() != "")
+        process.terminate()
+        assert process.wait(5) == 0
+        os.killpg(process.pid, signal.SIGKILL)  # its sleep, which in a pod dies with PID 1
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_without_an_install_command_nothing_is_installed() -> None:
