@@ -14,6 +14,8 @@ from environments.work import OverrideRequest
 SHA = "0123456789abcdef0123456789abcdef01234567"
 KEY = EnvironmentKey(namespace=NamespaceName("acme-shop"), name="pr-7")
 UID = EnvironmentUid("u-1")
+Held = tuple[str, dict[str, Any]]
+"""Field manager, and the fields of the spec that it holds."""
 
 
 def home(**changed: str) -> KubernetesObject:
@@ -21,7 +23,7 @@ def home(**changed: str) -> KubernetesObject:
     return {"metadata": {"name": "acme-shop", "labels": own}}
 
 
-def stored(spec: Any, *held: tuple[str, dict[str, Any]], **metadata: Any) -> KubernetesObject:
+def stored(spec: Any, *held: Held, **metadata: Any) -> KubernetesObject:
     managed = [{"manager": manager, "fieldsV1": {"f:spec": fields}} for manager, fields in held]
     return {
         "metadata": {"name": "pr-7", "uid": UID, "generation": 3, "managedFields": managed} | metadata,
@@ -64,8 +66,8 @@ def test_only_a_full_sha_is_a_commit(sha: object) -> None:
 
 def test_what_only_detection_holds_is_no_override() -> None:
     spec = {"devCommand": "npm run dev", "workdir": "web"}
-    by_detection = (labels.DETECTION_MANAGER, {"f:devCommand": {}, "f:workdir": {}})
-    by_person = ("kubectl-edit", {"f:workdir": {}})
+    by_detection: Held = (labels.DETECTION_MANAGER, {"f:devCommand": {}, "f:workdir": {}})
+    by_person: Held = ("kubectl-edit", {"f:workdir": {}})
     assert parse_environment(stored(spec, by_detection), home()).overrides.model_dump(exclude_defaults=True) == {}
     found = parse_environment(stored(spec, by_detection, by_person), home()).overrides
     assert (found.command, found.workdir) == (None, "web")
@@ -116,7 +118,7 @@ def override(request: OverrideRequest, before: KubernetesObject | None) -> Any:
 
 def test_an_override_keeps_what_was_overridden_before() -> None:
     config = {"tag": "v1", "env": [{"name": "A", "value": "1"}, {"name": "THEIRS", "value": "2"}]}
-    fields = {"f:devCommand": {}, "f:config": {"f:tag": {}, "f:env": {'k:{"name":"A"}': {}}}}
+    fields: dict[str, Any] = {"f:devCommand": {}, "f:config": {"f:tag": {}, "f:env": {'k:{"name":"A"}': {}}}}
     before = stored(
         {"devCommand": "make dev", "workdir": "theirs", "config": config}, (labels.OVERRIDE_MANAGER, fields)
     )
