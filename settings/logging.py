@@ -34,6 +34,8 @@ def configure_logging(settings: LogSettings) -> None:
         structlog.stdlib.ProcessorFormatter(processors=_rendering(settings), foreign_pre_chain=foreign)
     )
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+    for chatty in ("httpx", "alembic", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _rendering(settings: LogSettings) -> list[Processor]:

@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import sys
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
 
 import uvicorn
@@ -103,6 +104,14 @@ def _workers(client: Client, settings: Settings, gateways: Gateways, progress: P
     ]
 
 
+class _QuietServer(uvicorn.Server):
+    """Leaves signals to the worker, which ends it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def _serve_health(settings: Settings, progress: Progress) -> None:
     most = settings.worker.reconcile_every.total_seconds() * STUCK_AFTER
     config = uvicorn.Config(
@@ -110,10 +119,13 @@ async def _serve_health(settings: Settings, progress: Progress) -> None:
         host=settings.worker.health_host,
         port=settings.worker.health_port,
         log_level="warning",
+        lifespan="off",
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    await server.serve()
+    server = _QuietServer(config)
+    try:
+        await server.serve()
+    finally:
+        server.should_exit = True
 
 
 async def _keep_house(settings: Settings) -> None:

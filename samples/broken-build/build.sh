@@ -1,0 +1,3 @@
+echo "checking the configuration"
+echo "error: the setting GREETING is missing" >&2
+exit 3
