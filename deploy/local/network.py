@@ -23,9 +23,10 @@ KERNEL_SETTINGS = {
 COMMENT = "catalyst"
 RULES = (
     ("nat", f"-A POSTROUTING -s {POD_RANGE} ! -d {POD_RANGE} -m comment --comment {COMMENT} -j MASQUERADE"),
-    # Last of its chain: for hosts whose policy is to forward nothing (Docker's), and after every rule that refuses.
+    # Last of its chain: for hosts whose policy is to pass nothing (Docker's, ufw's), and after every rule that refuses.
     ("filter", f"-A FORWARD -s {POD_RANGE} -m comment --comment {COMMENT} -j ACCEPT"),
     ("filter", f"-A FORWARD -d {POD_RANGE} -m comment --comment {COMMENT} -j ACCEPT"),
+    ("filter", f"-A INPUT -s {POD_RANGE} -d {PLATFORM_ADDRESS} -m comment --comment {COMMENT} -j ACCEPT"),
 )
 OURS = r"KUBE-|CNI-|CATALYST"
 """Prefixes of the chains of kube-proxy, kubelet, the policy controller, CNI and ourselves."""
