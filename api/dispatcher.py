@@ -25,6 +25,8 @@ AT_ONCE = 8
 """Pull requests that are handed on side by side."""
 POLL = timedelta(seconds=5)
 """How long a delivery that another process stored lies here at most."""
+GATHER_SECONDS = 0.1
+"""Between two passes: the first delivery after a quiet time goes at once, a burst shares its transactions."""
 CALL = timedelta(seconds=10)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts for one pull request, doubling: what comes back is noticed within ten seconds."""
@@ -74,6 +76,7 @@ class Dispatcher:
     async def run(self) -> None:
         while True:
             self._news.clear()
+            began = time.monotonic()
             try:
                 await self.hand_on()
             except* GatewayError as errors:
@@ -84,6 +87,7 @@ class Dispatcher:
                 log.exception("handing on failed")
                 await asyncio.sleep(LONGEST_PAUSE)
             await self._wait()
+            await asyncio.sleep(began + GATHER_SECONDS - time.monotonic())
 
     async def hand_on(self) -> None:
         """One pass over all that waits. Raises DatabaseUnavailable."""

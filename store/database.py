@@ -110,9 +110,10 @@ def _set_up_sqlite(connection: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A reader that turns writer is refused at once when another wrote meanwhile, whatever busy_timeout says.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # A reader that turns writer is refused at once when another wrote meanwhile, whatever busy_timeout says: writers say
+    # so from the start. Readers read one statement each, which needs no transaction.
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:

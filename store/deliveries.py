@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.database import Database
@@ -39,7 +39,7 @@ class Deliveries:
 
     async def add(self, forge: str, delivery: str, event: str, body: bytes, ignored: str | None = None) -> bool:
         """Store it, to be handed on or (with a reason) only to be counted; False when this id was seen."""
-        row = DeliveryRow(
+        values = insert(DeliveryRow).values(
             forge=forge,
             delivery=delivery,
             event=event,
@@ -50,7 +50,7 @@ class Deliveries:
         )
         try:
             async with self.database.write() as session:
-                session.add(row)
+                await session.execute(values)
         except IntegrityError:
             return False
         return True
