@@ -8,9 +8,10 @@ import unicodedata
 
 ZERO_WIDTH_SPACE = "\u200b"
 """Forges look for mentions, references and links in the rendered text, where a backslash is gone: this stays."""
-TRIGGERS = re.compile(r"[@#]|!(?=[0-9])|:(?=//)|\b(?:www(?=\.)|gh-(?=[0-9])|mailto(?=:)|xmpp(?=:))", re.IGNORECASE)
-PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-HARMLESS = frozenset("\"%',/:;?")
+TRIGGERS = re.compile(r"[@#]|!(?=[0-9])|:(?=//)|www(?=\.)|gh-(?=[0-9])|(?:mailto|xmpp)(?=:)", re.IGNORECASE)
+SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=]")
+"""What Markdown takes for more than itself, within a line or at its beginning; the rest stays as people search for it."""
+ORDERED = re.compile(r"^([0-9]+)([.)])")
 URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/-]*)?")
 TURNING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control characters, marks that turn text around or hide, halves of characters, separators of lines."""
@@ -24,7 +25,7 @@ def inline(text: str, limit: int) -> str:
     """As plain words on one line, at most `limit` characters before escaping."""
     words = cut(one_line(text[: ENOUGH * limit]), limit)
     guarded = TRIGGERS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, words)
-    return PUNCTUATION.sub(lambda found: found[0] if found[0] in HARMLESS else "\\" + found[0], guarded)
+    return ORDERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\g<0>", guarded))
 
 
 def code(text: str, limit: int = 300) -> str:

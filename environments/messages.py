@@ -229,7 +229,8 @@ def _notes(view: CommentView) -> str:
     report = view.report
     if report is None or report.phase in ENDED or _is_behind(view):
         return ""
-    return "\n".join(f"- {inline(note, MAX_NOTE)}" for note in report.notes[:MAX_NOTES])
+    notes = [inline(note, MAX_NOTE) for note in report.notes[:MAX_NOTES]]
+    return "\n".join(f"- {note}" for note in notes if note)
 
 
 def _what_next(view: CommentView, standing: Standing) -> str:
