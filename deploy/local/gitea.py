@@ -40,7 +40,7 @@ def node() -> Artifact:
 def assets() -> Artifact:
     """A folder for STATIC_ROOT_PATH: templates, options, and public with the built web assets."""
     recipe = (MODULE, VERSION, NODE, PNPM, *READ_AT_RUN_TIME)
-    return Artifact("gitea-assets", recipe, usual_seconds=40, build=_bundle)
+    return Artifact("gitea-assets", recipe, usual_seconds=60, build=_bundle)
 
 
 def _source(folder: Path) -> Path:
@@ -78,13 +78,11 @@ def _bundle(folder: Path) -> None:
     # Node brings its own list of authorities; where registries are reached through a company's proxy, the host's list is needed.
     certificates = {"NODE_EXTRA_CA_CERTS": str(HOST_CERTIFICATES)} if HOST_CERTIFICATES.exists() else {}
     environment = certificates | os.environ | {"PATH": f"{wheel}/bin{os.pathsep}{os.environ['PATH']}"}
-    npm = ["node", f"{wheel}/lib/node_modules/npm/bin/npm-cli.js", "install", "--silent", f"--prefix={folder}/pnpm"]
-    subprocess.run([*npm, "--no-save", PNPM], env=environment, check=True)
-    pnpm = ["node", f"{folder}/pnpm/node_modules/pnpm/bin/pnpm.cjs"]
-    subprocess.run(
-        [*pnpm, "install", "--frozen-lockfile", "--ignore-scripts", "--silent"], cwd=source, env=environment, check=True
-    )
-    subprocess.run([*pnpm, "exec", "vite", "build", "--logLevel=warn"], cwd=source, env=environment, check=True)
+    npm = f"{wheel}/lib/node_modules/npm/bin/npm-cli.js"
+    pnpm = ["node", f"{folder}/pnpm/node_modules/pnpm/bin/pnpm.cjs", f"--dir={source}"]
+    run("node", npm, "install", f"--prefix={folder}/pnpm", "--no-save", PNPM, environment=environment)
+    run(*pnpm, "install", "--frozen-lockfile", "--ignore-scripts", environment=environment)
+    run(*pnpm, "exec", "vite", "build", environment=environment)
     for name in READ_AT_RUN_TIME:
         (source / name).rename(folder / name)
     for name in ("source", "pnpm"):
