@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from contextlib import AbstractContextManager
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx
 import typer
@@ -16,7 +16,7 @@ from deploy.local.profile import Profile
 from deploy.local.report import console
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="The local platform.")
-ProfileName = Annotated[str, typer.Option("--profile", help="demo or test; each has its own state")]
+ProfileName = Annotated[Literal["demo", "test"], typer.Option("--profile", help="each has its own state")]
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import subprocess
+from pathlib import Path
 
 import httpx
 
@@ -29,11 +30,13 @@ from deploy.local import (
 from deploy.local import running as record
 from deploy.local.cache import CACHE, Artifact, ensure
 from deploy.local.errors import SetupError
+from deploy.local.forge_server import ACCOUNT
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import STATE, Profile
 from deploy.local.program import Program
 from deploy.local.readiness import wait_until_ready
 from deploy.local.report import console, step
+from deploy.local.run import run
 from deploy.local.running import Action, Running
 
 CHECKOUT = services.CHECKOUT
@@ -101,11 +104,12 @@ def down() -> None:
 
 
 def purge() -> None:
-    """`down`, and no state and no cache of anybody's."""
+    """`down`, and no state, no cache and no account of any profile. Debian packages stay installed, and Go keeps its own caches."""
     down()
-    shutil.rmtree(STATE, ignore_errors=True)
-    shutil.rmtree(CACHE, ignore_errors=True)
-    shutil.rmtree(announce.LOCAL.parent, ignore_errors=True)
+    with step("removing state and cache", 10):
+        for folder in (STATE, CACHE, announce.LOCAL.parent, record.RECORD.parent):
+            _remove(folder)
+        run("userdel", ACCOUNT, check=False)
 
 
 def _take_over(profile: Profile, fresh: bool) -> Action:
@@ -120,10 +124,15 @@ def _take_over(profile: Profile, fresh: bool) -> Action:
         console.print(f"  taking over from profile {running.profile} of {running.checkout}")
     down()
     if fresh:
-        shutil.rmtree(profile.state, ignore_errors=True)
+        _remove(profile.state)
     host.check_ports(profile)
     host.check_address()
     return Action.START
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _start(profile: Profile, programs: list[Program]) -> Running:
@@ -132,7 +141,7 @@ def _start(profile: Profile, programs: list[Program]) -> Running:
     supervisor.configure(profile, programs)
     # Addresses given to pods of an earlier start are free again: none of those pods has a network any more.
     for stale in (profile.state / "run" / "addresses", profile.state / "cni"):
-        shutil.rmtree(stale, ignore_errors=True)
+        _remove(stale)
     cgroups.make()
     path = [debian.program(name).parent for name in ("containerd", "runc")]
     pid = supervisor.start(profile, path)
