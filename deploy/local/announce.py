@@ -1,6 +1,7 @@
 """What `up` tells: people in words, programs (demo, tests, bench) by `.catalyst/local.json`."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from deploy.local import builder, files
@@ -9,7 +10,9 @@ from deploy.local.profile import Profile
 from deploy.local.report import console
 from deploy.local.services import CHECKOUT
 
-LOCAL = CHECKOUT / ".catalyst" / "local.json"
+
+def local_file(checkout: Path) -> Path:
+    return checkout / ".catalyst" / "local.json"
 
 
 def local(profile: Profile, forge: ForgeAccess, api_token: str) -> dict[str, Any]:
@@ -42,14 +45,14 @@ def local(profile: Profile, forge: ForgeAccess, api_token: str) -> dict[str, Any
 
 def write(profile: Profile, forge: ForgeAccess, api_token: str) -> None:
     """`.catalyst/local.json` of this checkout, readable by its owner only."""
-    files.write(LOCAL, json.dumps(local(profile, forge, api_token), indent=2) + "\n", 0o600)
+    files.write(local_file(CHECKOUT), json.dumps(local(profile, forge, api_token), indent=2) + "\n", 0o600)
 
 
 def greet(profile: Profile, forge: ForgeAccess) -> None:
     console.print(f"""
 {addresses(profile)}
 
-  The forge's login is {forge.user} / {forge.password}, the API's token stands in {LOCAL.relative_to(CHECKOUT)}.
+  The forge's login is {forge.user} / {forge.password}, the API's token stands in .catalyst/local.json.
   `make status` shows how it is, `make logs` what it says, `make down` stops it.""")
 
 

@@ -100,6 +100,9 @@ def down() -> None:
         network.close_network(running.kernel_settings if running else {})
         cgroups.remove()
         supervisor.remove_mount_points()
+    if running:
+        # Tests and tools of that checkout would otherwise ask a platform that is gone.
+        announce.local_file(Path(running.checkout)).unlink(missing_ok=True)
     record.forget()
 
 
@@ -107,7 +110,7 @@ def purge() -> None:
     """`down`, and no state, no cache and no account of any profile. Debian packages stay installed, and Go keeps its own caches."""
     down()
     with step("removing state and cache", 10):
-        for folder in (STATE, CACHE, announce.LOCAL.parent, record.RECORD.parent):
+        for folder in (STATE, CACHE, announce.local_file(CHECKOUT).parent, record.RECORD.parent):
             _remove(folder)
         run("userdel", ACCOUNT, check=False)
 
