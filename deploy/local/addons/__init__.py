@@ -84,6 +84,6 @@ def manifests(profile: Profile) -> str:
         "ingress_class": INGRESS_CLASS,
         "busybox": images.local(profile, images.BUSYBOX),
     }
-    values |= {name.replace("-", "_"): images.local(profile, images.addon(name)) for name in programs_of.MODULES}
+    values |= {name.replace("-", "_"): images.local(profile, images.addon(name)) for name in programs_of.VERSIONS}
     texts = [Template(file.read_text()).substitute(values) for file in sorted(MANIFESTS.glob("*.yaml"))]
     return "\n---\n".join(texts)

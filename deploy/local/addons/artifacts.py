@@ -7,40 +7,52 @@ from pathlib import Path
 
 from deploy.local.cache import Artifact
 
-POLICY_MODULE = Path(__file__).parents[1] / "go" / "netpol"
-MODULES = {
-    "coredns": ("github.com/coredns/coredns", "v1.13.1", 120),
-    "metrics-server": ("sigs.k8s.io/metrics-server/cmd/metrics-server", "v0.9.0", 100),
-    "local-path-provisioner": ("github.com/rancher/local-path-provisioner", "v0.0.30", 60),
-}
-"""Program: its package, its module's version, and the usual seconds of its build."""
+OWN_MODULES = Path(__file__).parents[1] / "go"
+"""Programs with a main of our own; one folder each."""
+LINK_FLAGS = "-s -w"
+VERSIONS = {"coredns": "v1.13.1", "metrics-server": "v0.9.0", "local-path-provisioner": "v0.0.30"}
+"""What runs in the cluster, from images called after the program and its version."""
 
 
 def artifacts() -> list[Artifact]:
-    return [*(program(name) for name in MODULES), network_policy()]
+    return [*(program(name) for name in VERSIONS), network_policy()]
 
 
 def program(name: str) -> Artifact:
-    """One of MODULES, alone in its folder. Raises KeyError for another name."""
-    package, version, seconds = MODULES[name]
-    return Artifact(name, (package, version), usual_seconds=seconds, build=partial(_install, package, version))
+    """One of VERSIONS, alone in its folder. Raises KeyError for another name."""
+    return {
+        "coredns": _own("coredns", usual_seconds=60),
+        "metrics-server": _whole("sigs.k8s.io/metrics-server/cmd/metrics-server", usual_seconds=100),
+        "local-path-provisioner": _whole("github.com/rancher/local-path-provisioner", usual_seconds=60),
+    }[name]
 
 
 def network_policy() -> Artifact:
     """`netpol`, alone in its folder."""
-    recipe = tuple(POLICY_MODULE / name for name in ("go.mod", "go.sum", "main.go"))
-    return Artifact("netpol", recipe, usual_seconds=50, build=_compile_network_policy)
+    return _own("netpol", usual_seconds=50)
 
 
-def _install(package: str, version: str, folder: Path) -> None:
-    command = ["go", "install", "-trimpath", "-ldflags=-s -w", f"{package}@{version}"]
+def _whole(package: str, usual_seconds: int) -> Artifact:
+    name = package.rpartition("/")[2]
+    recipe = (package, VERSIONS[name], LINK_FLAGS)
+    return Artifact(name, recipe, usual_seconds, partial(_install, f"{package}@{VERSIONS[name]}"))
+
+
+def _own(name: str, usual_seconds: int) -> Artifact:
+    module = OWN_MODULES / name
+    recipe = (LINK_FLAGS, *(module / file for file in ("go.mod", "go.sum", "main.go")))
+    return Artifact(name, recipe, usual_seconds, partial(_compile, module))
+
+
+def _install(package: str, folder: Path) -> None:
+    command = ["go", "install", "-trimpath", f"-ldflags={LINK_FLAGS}", package]
     # Outside any module, so that Go checks the download against its checksum database and no go.mod of ours.
     subprocess.run(command, cwd=folder, env=_environment(GOBIN=str(folder)), check=True)
 
 
-def _compile_network_policy(folder: Path) -> None:
-    command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/netpol", "."]
-    subprocess.run(command, cwd=POLICY_MODULE, env=_environment(), check=True)
+def _compile(module: Path, folder: Path) -> None:
+    command = ["go", "build", "-trimpath", f"-ldflags={LINK_FLAGS}", "-o", f"{folder / module.name}", "."]
+    subprocess.run(command, cwd=module, env=_environment(), check=True)
 
 
 def _environment(**more: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from deploy.local import gitea
-from deploy.local.addons.artifacts import MODULES
+from deploy.local.addons.artifacts import VERSIONS
 from deploy.local.addons.artifacts import program as addon_program
 from deploy.local.cache import Artifact
 from deploy.local.images import dockerfile, scratch
@@ -44,5 +44,5 @@ LIBRARY = (
 
 ADDONS = tuple(
     Image(f"catalyst/{name}", (version.removeprefix("v"),), scratch.program(name, addon_program(name)))
-    for name, (_, version, _) in MODULES.items()
+    for name, version in VERSIONS.items()
 )
