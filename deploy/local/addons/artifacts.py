@@ -40,7 +40,7 @@ def _whole(package: str, usual_seconds: int) -> Artifact:
 
 def _own(name: str, usual_seconds: int) -> Artifact:
     module = OWN_MODULES / name
-    recipe = (LINK_FLAGS, *(module / file for file in ("go.mod", "go.sum", "main.go")))
+    recipe: tuple[str | Path, ...] = (LINK_FLAGS, *(module / file for file in ("go.mod", "go.sum", "main.go")))
     return Artifact(name, recipe, usual_seconds, partial(_compile, module))
 
 
