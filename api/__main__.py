@@ -1,6 +1,7 @@
 """Composition root of the API process: `python -m api`."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,7 @@ def main() -> int:
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises GatewayError when the database can't be opened or the kubeconfig not be read."""
+    _outlive_signals()
     async with _parts(settings) as parts:
         config = uvicorn.Config(
             create_app(parts),
@@ -54,6 +56,12 @@ async def serve(settings: Settings) -> None:
             server_header=False,
         )
         await uvicorn.Server(config).serve()
+
+
+def _outlive_signals() -> None:
+    # uvicorn ends its server at a signal and then raises it again, which would end us before the database is closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, log.info, "asked to end")
 
 
 @asynccontextmanager

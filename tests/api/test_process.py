@@ -1,0 +1,112 @@
+"""`python -m api` as a process: it starts without Temporal, keeps what arrives through kill -9, and ends when asked."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store.database import open_database
+from store.index import DatabaseIndex
+from store.logs import FileLogs
+from tests.api.conftest import SECRET, pull_request, signed
+from tests.api.test_environments import PREVIEW, row
+
+KUBECONFIG = """
+{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],
+ users: [{name: a, user: {}}], clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}]}
+"""
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("CATALYST_", "TEMPORAL_"))},
+        "CATALYST_KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "CATALYST_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/catalyst.db",
+        "CATALYST_LOGS__FOLDER": str(tmp_path / "logs"),
+        "CATALYST_LOGS__FORMAT": "json",
+        "CATALYST_API__PORT": str(free_port()),
+        "CATALYST_BOOTSTRAP_TOKEN": "bootstrap",
+        "CATALYST_GITEA__WEBHOOK_SECRET": SECRET,
+        "TEMPORAL_ADDRESS": "127.0.0.1:1",
+    }
+
+
+@asynccontextmanager
+async def started(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    base = f"http://127.0.0.1:{environment['CATALYST_API__PORT']}"
+    headers = {"Authorization": "Bearer bootstrap"}
+    try:
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=START_SECONDS) as client:
+            async with asyncio.timeout(START_SECONDS):
+                while not await _answers(client):
+                    assert process.returncode is None, (await process.communicate())[1].decode()
+                    await asyncio.sleep(0.1)
+            yield process, client
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/healthz")).is_success
+    except httpx.ConnectError:
+        return False
+
+
+async def test_what_was_answered_202_outlives_kill_9(environment: dict[str, str]) -> None:
+    body = json.dumps(pull_request("opened")).encode()
+    async with started(environment) as (process, client):
+        sent = {"X-Gitea-Signature": signed(body), "X-Gitea-Event": "pull_request"}
+        assert (await client.post("/webhooks/gitea", content=body, headers=sent)).status_code == 202
+        process.kill()
+        await process.wait()
+    async with started(environment) as (_, client):
+        ready = (await client.get("/readyz")).json()
+        assert (ready["database"], ready["waiting"]) == ("ok", 1)
+        assert "Temporal" in ready["temporal"]
+        assert (await client.get("/api/v1/environments")).json() == {"environments": []}
+
+
+async def test_it_ends_in_time_though_somebody_follows_a_log(environment: dict[str, str], tmp_path: Path) -> None:
+    database = await open_database(environment["CATALYST_DATABASE_URL"])
+    await DatabaseIndex(database).put(row())
+    await database.aclose()
+    with FileLogs(tmp_path / "logs").open(f"{PREVIEW}/3/build") as log:
+        log.write(b"begins\n")
+        followed = f"/api/v1/environments/{PREVIEW}/logs/build?follow=true"
+        async with started(environment) as (process, client), client.stream("GET", followed) as answer:
+            assert await anext(answer.aiter_bytes()) == b"begins\n"
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_a_database_that_cannot_be_opened_is_said_in_a_sentence(environment: dict[str, str]) -> None:
+    environment["CATALYST_DATABASE_URL"] = "sqlite+aiosqlite:////proc/none/catalyst.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    told = (await process.communicate())[1].decode()
+    assert process.returncode == 1
+    assert "/proc/none" in told and "Traceback" not in told
