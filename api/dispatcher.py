@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 import structlog
 
@@ -125,15 +126,17 @@ class Dispatcher:
             now.held.add(key)
             return
         async with self._slots:
-            for delivery, event in group:
-                if not await self._hand(delivery, event, now):
+            # Redeliveries and bursts of pushes say the same: the last of a run speaks for it.
+            for _, run in groupby(group, lambda each: each[1].action):
+                if not await self._hand(list(run), now):
                     now.failed += 1
                     now.held.add(key)
                     self._pauses.setdefault(key, Pause()).begin()
                     return
         self._pauses.pop(key, None)
 
-    async def _hand(self, delivery: Delivery, event: PullRequestEvent, now: Round) -> bool:
+    async def _hand(self, run: Sequence[tuple[Delivery, PullRequestEvent]], now: Round) -> bool:
+        delivery, event = run[-1]
         try:
             async with asyncio.timeout(CALL.total_seconds()):
                 accepted = await self._wake(delivery, event)
@@ -145,12 +148,17 @@ class Dispatcher:
             await self._deliveries.failed(delivery.id, said)
             return False
         if accepted:
+            self._note_accepted([each for each, _ in run], now)
+        else:
+            for each, _ in run:
+                await self._deliveries.ignored(each.id, f"No preview of it runs, and {event.action!r} starts none.")
+        self._metrics.handed.labels("accepted" if accepted else "nobody").inc(len(run))
+        return True
+
+    def _note_accepted(self, run: Sequence[Delivery], now: Round) -> None:
+        for delivery in run:
             now.accepted.append(delivery.id)
             self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
-        else:
-            await self._deliveries.ignored(delivery.id, f"No preview of it runs, and {event.action!r} starts none.")
-        self._metrics.handed.labels("accepted" if accepted else "nobody").inc()
-        return True
 
     async def _wake(self, delivery: Delivery, event: PullRequestEvent) -> bool:
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")

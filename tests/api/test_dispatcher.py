@@ -71,6 +71,17 @@ async def test_an_hour_without_temporal_loses_nothing(api: Api) -> None:
     assert all(signals(api, number) == ["look", "new_commit"] for number in range(1, 41))
 
 
+async def test_a_burst_of_pushes_is_one_signal(api: Api) -> None:
+    actions = ["opened", *["synchronized"] * 20, "closed", "reopened", "synchronized"]
+    for each, action in enumerate(actions):
+        await api.webhook(pull_request(action), delivery=f"d-{each}")
+    await api.dispatcher.hand_on()
+    assert signals(api) == ["look", "new_commit", "close", "look", "new_commit"]
+    assert [each.request.delivery for each in api.owners.told if each.request][1] == "d-20"
+    assert await waiting(api) == 0
+    assert api.metric("catalyst_deliveries_handed_total", result="accepted") == len(actions)
+
+
 async def test_attempts_and_the_last_error_are_kept(api: Api) -> None:
     await api.webhook(pull_request("opened"))
     api.owners.fail_next("wake", AWAY)
