@@ -157,9 +157,9 @@ def _update(profile: Profile, programs: list[Program]) -> Running:
     """The running platform again, with what changed in this checkout since."""
     running = record.read()
     assert running is not None, "only what runs is kept"
-    # Without the product, which starts anew at its turn.
     supervisor.configure(profile, programs)
-    supervisor.update(profile)
+    # The product goes on meanwhile; it starts anew at its turn.
+    supervisor.update(profile, [program.name for program in programs])
     wait_until_ready(profile, programs)
     return running
 
@@ -177,11 +177,12 @@ def _prepare(profile: Profile) -> list[Program]:
 def _start_product(profile: Profile, programs: list[Program], access: ForgeAccess) -> None:
     """Anew each time: its code is this checkout's, and may have changed without its configuration."""
     product = services.product(profile, access, api_token(profile))
+    before = {program.name for program in supervisor.states(profile)}
     supervisor.configure(profile, [*programs, *product])
     supervisor.update(profile)
-    if product:
-        supervisor.restart(profile, [program.name for program in product])
-        wait_until_ready(profile, product)
+    if old := before & {program.name for program in product}:
+        supervisor.restart(profile, old)
+    wait_until_ready(profile, product)
 
 
 def api_token(profile: Profile) -> str:

@@ -94,9 +94,9 @@ def configure(profile: Profile, programs: Iterable[Program]) -> None:
     files.write(_configuration(profile), render(profile, programs), 0o600)
 
 
-def update(profile: Profile) -> None:
-    """Start what the configuration newly names, restart what it changed, stop what it dropped."""
-    _supervisorctl(profile, "update")
+def update(profile: Profile, names: Iterable[str] = ()) -> None:
+    """Start what the configuration newly names, restart what it changed, stop what it dropped; of `names` only, if given."""
+    _supervisorctl(profile, "update", *names)
 
 
 def restart(profile: Profile, names: Iterable[str]) -> None:
