@@ -28,7 +28,8 @@ class ApiParts:
     cluster: Cluster
 
 
-def parts_of(request: Request) -> ApiParts:
+async def parts_of(request: Request) -> ApiParts:
+    # A coroutine although it waits for nothing: a plain function would be sent to a thread for every request.
     parts = request.app.state.parts
     assert isinstance(parts, ApiParts)
     return parts
