@@ -55,8 +55,11 @@ http = true
 
 
 def runc_artifact() -> Artifact:
-    """`runc` that hands the host's certificates on; it needs CATALYST_RUNC and CATALYST_CA_BUNDLE."""
-    return Artifact("build-runc", (RUNC / "go.mod", RUNC / "main.go"), usual_seconds=15, build=_compile)
+    """`bin/runc` that hands the host's certificates on; it needs CATALYST_RUNC and CATALYST_CA_BUNDLE.
+
+    In a folder of its own, because whoever looks through the artifacts for runc means the real one.
+    """
+    return Artifact("build-runc", ("bin/runc", RUNC / "go.mod", RUNC / "main.go"), usual_seconds=15, build=_compile)
 
 
 def address(profile: Profile) -> str:
@@ -158,7 +161,7 @@ def _environment() -> dict[str, str]:
     if (bundle := host_bundle()) is None:
         return {"PATH": f"{plain}:{SYSTEM_PATH}"}
     told = {"CATALYST_RUNC": str(plain / "runc"), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
-    return told | {"PATH": f"{ensure(runc_artifact())}:{SYSTEM_PATH}"}
+    return told | {"PATH": f"{ensure(runc_artifact())}/bin:{SYSTEM_PATH}"}
 
 
 def _folder(profile: Profile) -> Path:
@@ -170,7 +173,7 @@ def _socket(profile: Profile) -> Path:
 
 
 def _compile(folder: Path) -> None:
-    command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/runc", "."]
+    command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/bin/runc", "."]
     subprocess.run(command, cwd=RUNC, env=os.environ | {"CGO_ENABLED": "0"}, check=True)
 
 
