@@ -113,7 +113,9 @@ class RolloutActivities:
         except InvalidTemplate as error:
             raise TemplateInvalid(str(error)) from error
         image, conflict = await asyncio.gather(self._resolve(template), self._record(request, detection))
-        return Inspection(template=template, detection=detection, image=image, conflict=conflict)
+        return Inspection(
+            template=template, detection=detection, image=image, conflict=conflict, ignored=declared.notes
+        )
 
     @activity.defn
     @gateway_errors
@@ -227,7 +229,11 @@ class RolloutActivities:
 
     async def _record(self, request: RolloutRequest, detection: Detection) -> str | None:
         """What was detected goes onto the resource (FR-ENV-006), unless a person holds the field; then who (design: rule 10)."""
-        spec = {"devCommand": detection.dev_command} if detection.dev_command else {}
+        found = {
+            "devCommand": detection.dev_command,
+            "workdir": detection.workdir if detection.workdir != "." else None,
+        }
+        spec = {name: value for name, value in found.items() if value}
         wanted = {
             "apiVersion": labels.API_VERSION,
             "kind": "Environment",

@@ -145,6 +145,8 @@ class Inspection(Value):
     """prebuilt: reference, with digest where our registry knows it."""
     conflict: str | None = None
     """A person holds a field that detection would set: who and how to give it back."""
+    ignored: tuple[str, ...] = ()
+    """Sentences: what of the resource makes no sense and was left aside."""
 
 
 class BuildWork(Value):

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import visibility
-    from workflows.calling import CALL, GIVE_BACK, HEARTBEAT, RETRY, sentence
+    from workflows.calling import CALL, HEARTBEAT, RETRY, SOON, sentence
     from workflows.messages import EnvironmentInput, EnvironmentResult, EnvironmentSnapshot, EnvironmentState
     from workflows.rollout import RolloutWorkflow
 
@@ -39,6 +39,9 @@ QUIET = timedelta(minutes=10)
 NO_URL_YET = timedelta(seconds=20)
 """A generic shell is asked this often whether something listens by now."""
 TRY_AGAIN = timedelta(seconds=5)
+"""While an outside system doesn't answer; doubled each time."""
+TRY_AGAIN_AT_MOST = timedelta(minutes=2)
+"""A signal ends the pause at any time."""
 TEARDOWN_CALL = timedelta(seconds=60)
 DEADLINE = timedelta(minutes=5)
 """SC-002: past it, what blocks a teardown is found, removed where that is safe, and told."""
@@ -62,6 +65,7 @@ class EnvironmentWorkflow:
         self._rolling: asyncio.Task[None] | None = None
         self._news = False
         self._alarm: timedelta | None = None
+        self._failures = 0
         # After continue-as-new the last report is written once more: its write may have been cut off.
         self._published = None if given.state else self._state.report
 
@@ -69,10 +73,9 @@ class EnvironmentWorkflow:
     async def run(self, given: EnvironmentInput) -> EnvironmentResult:
         publishing = asyncio.create_task(self._keep_publishing())
         try:
-            while not await self._look_and_act():
+            while not await self._is_over():
                 await self._next_event()
                 await self._continue_as_new_if_long()
-            await self._say_goodbye()
         finally:
             publishing.cancel()
         return EnvironmentResult(message=Message(reason="Gone", text="Everything of it is gone."))
@@ -144,17 +147,27 @@ class EnvironmentWorkflow:
 
     # --- what is done about it -----------------------------------------------------------------------------------
 
+    async def _is_over(self) -> bool:
+        """No resource, nothing left of it, everybody told, and nothing new heard meanwhile (design: rule 6)."""
+        if not await self._look_and_act():
+            return False
+        await self._say_goodbye()
+        return not self._news
+
     async def _look_and_act(self) -> bool:
-        """Whether it is over: no resource, and nothing left of it."""
+        """Whether there is no resource and nothing left of it."""
         self._news = False
         try:
-            return await self._act(await self._observe())
+            is_over = await self._act(await self._observe())
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             self._report(reason="Waiting", message=f"{sentence(error)} It is tried again.")
-            self._wake_in(TRY_AGAIN)
+            self._wake_in(min(TRY_AGAIN * 2**self._failures, TRY_AGAIN_AT_MOST))
+            self._failures = min(self._failures + 1, 10)
             return False
+        self._failures = 0
+        return is_over
 
     async def _act(self, seen: Observation) -> bool:
         is_leftover = seen.namespace_uid is not None and seen.namespace_uid != seen.uid
@@ -436,7 +449,7 @@ class EnvironmentWorkflow:
             method,
             argument,
             start_to_close_timeout=limit,
-            schedule_to_close_timeout=limit + GIVE_BACK,
+            schedule_to_close_timeout=limit + SOON,
             heartbeat_timeout=heartbeat,
             retry_policy=RETRY,
         )

@@ -87,7 +87,7 @@ class RolloutWorkflow:
             self._end_step("source", StepState.FAILED)
             return Verdict(phase=Phase.FAILED, reason=held.reason, message=held.text)
         conflict = (inspection.conflict,) if inspection.conflict else ()
-        self._notes = (*inspection.template.notes, *conflict)
+        self._notes = (*inspection.template.notes, *inspection.ignored, *conflict)
         found: Inspection = inspection
         return found
 

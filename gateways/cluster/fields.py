@@ -80,7 +80,8 @@ def _named_item(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def remove(obj: dict[str, Any], paths: Iterable[Path]) -> None:
     """Take leaves away, and what they leave empty."""
-    for path in paths:
+    # An item's name last: the rest of it is found by it.
+    for path in sorted(paths, key=lambda path: path[-1] == "f:name"):
         _remove(obj, path)
 
 

@@ -50,7 +50,7 @@ def applied(live: KubernetesObject, wanted: KubernetesObject, owner: Owner, forc
     """The object after a server-side apply. Raises ClusterConflict when another manager has another value and not `force`."""
     fields, now, owners = flatten(wanted), flatten(live), owners_of(live)
     contested = {
-        other: frozenset(path for path in paths if path in fields and now.get(path) != fields[path])
+        other: frozenset(path for path in paths if fields.get(path, {}) != {} and now.get(path) != fields[path])
         for other, paths in owners.items()
         if other != owner
     }

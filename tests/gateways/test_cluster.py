@@ -119,6 +119,15 @@ class TestApply:
         applied = await cluster.apply(config_map(namespace, data={}), manager="two")
         assert applied["data"] == {"a": "1"}
 
+    async def test_an_item_of_a_named_list_is_given_up_whole(self, cluster: Cluster, namespace: str) -> None:
+        bare = deployment(namespace)
+        await cluster.apply(bare, manager="one")
+        more = deployment(namespace)
+        more["spec"]["template"]["spec"]["containers"].append({"name": "side", "image": "b:1"})
+        await cluster.apply(more, manager="one")
+        applied = await cluster.apply(bare, manager="one")
+        assert [each["name"] for each in applied["spec"]["template"]["spec"]["containers"]] == ["web"]
+
     async def test_conflict_names_manager_and_field(self, cluster: Cluster, namespace: str) -> None:
         await cluster.apply(deployment(namespace, replicas=0), manager="somebody")
         with pytest.raises(ClusterConflict, match=r'"somebody".*\.spec\.replicas'):

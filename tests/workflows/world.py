@@ -46,7 +46,7 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
-PATIENCE_SECONDS = 12
+PATIENCE_SECONDS = 25
 """Far more than anything here takes: what doesn't come by then never comes."""
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
