@@ -30,6 +30,7 @@ check: ## lint, types, layers, unit tests
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/unit
 
-test: check ## install and build what is missing (once about 5 minutes), run every test
-	.venv/bin/python -m deploy.local build
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways
+test: check ## start the platform on fresh state (the first time builds it, about 15 minutes), run every test, stop it when all went well
+	.venv/bin/python -m deploy.local up --profile test --fresh
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways tests/api tests/replay tests/e2e
+	.venv/bin/python -m deploy.local down

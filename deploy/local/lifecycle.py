@@ -148,7 +148,9 @@ def _start(profile: Profile, programs: list[Program]) -> Running:
     cgroups.make()
     path = [debian.program(name).parent for name in ("containerd", "runc")]
     pid = supervisor.start(profile, path)
+    # At once, so that a start that is cut off here is found by the next one.
     running = record.record(pid, CHECKOUT, profile.name, profile.state, changed)
+    supervisor.wait_for_answer(profile, pid)
     wait_until_ready(profile, programs)
     return running
 

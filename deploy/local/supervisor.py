@@ -69,7 +69,9 @@ serverurl=unix://{socket}
 
 
 def start(profile: Profile, path: Iterable[Path]) -> int:
-    """Start supervisord from the configuration that `configure` wrote; the pid (ours, outside) of the process that owns everything.
+    """Start supervisord from the configuration that `configure` wrote; the pid (outside) of the process that owns everything.
+
+    It doesn't answer yet: record the pid, then `wait_for_answer`.
 
     `path`: folders of programs that the platform's programs look for by name, before the system's.
     """
@@ -85,8 +87,23 @@ def start(profile: Profile, path: Iterable[Path]) -> int:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True
         )
-    _wait_for_answer(profile, process)
     return process.pid
+
+
+def wait_for_answer(profile: Profile, pid: int) -> None:
+    """Raises SetupError, after ending the process, when it doesn't come up."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            _rpc(profile).supervisor.getState()
+            return
+        except OSError:
+            if is_running(pid) and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            stop(pid)
+            said = (profile.logs / "supervisord.out").read_text()[-600:].strip()
+            raise SetupError(f"The supervisor didn't start: {said or 'it gave no reason'}") from None
 
 
 def configure(profile: Profile, programs: Iterable[Program]) -> None:
@@ -189,21 +206,6 @@ def _inside(profile: Profile) -> str:
     lines.append("mount --make-rshared /")
     lines.append(f"exec {shlex.join([str(BIN / 'supervisord'), '-n', '-c', str(_configuration(profile))])}")
     return "\n".join(lines)
-
-
-def _wait_for_answer(profile: Profile, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            _rpc(profile).supervisor.getState()
-            return
-        except OSError:
-            if process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.1)
-                continue
-            process.kill()
-            said = (profile.logs / "supervisord.out").read_text()[-600:].strip()
-            raise SetupError(f"The supervisor didn't start: {said or 'it gave no reason'}") from None
 
 
 def _rpc(profile: Profile) -> Any:
