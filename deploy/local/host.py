@@ -72,6 +72,11 @@ def check_address() -> None:
             )
 
 
+def has_network_tools() -> bool:
+    """Without them nothing of ours was ever made in the host's network, and nothing is to be cleaned there."""
+    return all(shutil.which(program) for program in ("ip", "iptables", "ipset"))
+
+
 def check_root() -> None:
     if os.geteuid() != 0:
         raise SetupError("The local platform runs containers and must be root: run this again with sudo or as root.")

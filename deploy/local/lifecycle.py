@@ -96,8 +96,9 @@ def down() -> None:
     with step("stopping", 5):
         if running and running.is_alive:
             supervisor.stop(running.pid)
-        builder.close_network()
-        network.close_network(running.kernel_settings if running else {})
+        if host.has_network_tools():
+            builder.close_network()
+            network.close_network(running.kernel_settings if running else {})
         cgroups.remove()
         supervisor.remove_mount_points()
     if running:

@@ -99,6 +99,9 @@ def _controller_manager(profile: Profile) -> Program:
         f"--authorization-kubeconfig={kubeconfig}",
         "--bind-address=127.0.0.1",
         "--leader-elect=false",
+        # Twenty namespaces that come or go at once are many requests; the default is 20 a second.
+        "--kube-api-qps=100",
+        "--kube-api-burst=200",
         "--use-service-account-credentials=true",
         f"--root-ca-file={pki}/ca.crt",
         f"--service-account-private-key-file={pki}/sa.key",
