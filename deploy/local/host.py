@@ -23,15 +23,14 @@ PACKAGES = {
     "git": "git",
 }
 """Programs the platform runs -> Debian's package; none of these starts a service when it is installed."""
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_V1 = ("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer")
 
 
 def check(profile: Profile) -> None:
-    """Raises SetupError with the first thing that is missing; installs Debian packages that are."""
+    """What a running platform needs. Raises SetupError with the first thing that is missing."""
     check_root()
-    _check_package_tools()
-    _install_packages()
     _check_cgroups()
     _check_overlay(profile)
 
@@ -91,8 +90,12 @@ def _check_package_tools() -> None:
         )
 
 
-def _install_packages() -> None:
+def install() -> None:
+    """The Debian packages that building and running need, where they are missing. Raises SetupError."""
+    _check_package_tools()
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
+    if not CERTIFICATES.exists():
+        missing.add("ca-certificates")
     if not missing:
         return
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}

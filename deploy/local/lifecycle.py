@@ -44,8 +44,15 @@ CHECKOUT = services.CHECKOUT
 
 def build() -> None:
     """Bring every binary and image that the platform needs into the cache. Raises SetupError."""
+    host.install()
     toolchain.provide()
-    for artifact in artifacts():
+    missing = [artifact for artifact in artifacts() if not artifact.folder.exists()]
+    if missing:
+        minutes = sum(artifact.usual_seconds for artifact in missing) // 60 + 1
+        console.print(
+            f"  {len(missing)} programs and images to build, about {minutes} min on two cores; once on this machine"
+        )
+    for artifact in missing:
         try:
             ensure(artifact)
         except (subprocess.CalledProcessError, OSError, httpx.HTTPError) as error:
