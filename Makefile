@@ -4,7 +4,7 @@ p ?=
 help: ## this list
 	@grep -hE "^[a-z]+:.*##" Makefile | sed -E "s/^([a-z]+):.*## /\1\t/" | expand -t 12
 
-up: ## start the local platform and the product (the first time builds it, about 15 minutes)
+up: ## start the local platform and the product (the first time builds it, about 20 minutes)
 	@deploy/local/bootstrap.sh
 	@.venv/bin/python -m deploy.local up
 
@@ -30,7 +30,7 @@ check: ## lint, types, layers, unit tests
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/unit
 
-test: check ## start the platform on fresh state (the first time builds it, about 15 minutes), run every test, stop it when all went well
+test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways tests/api tests/replay tests/e2e
 	.venv/bin/python -m deploy.local down
