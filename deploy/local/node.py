@@ -161,8 +161,10 @@ def kubelet_configuration(profile: Profile) -> dict[str, object]:
         "resolvConf": str(_write_resolvers(profile)),
         "serializeImagePulls": False,
         "maxPods": 200,
-        # A laptop's disk is often fuller than a node's may be; pods are not to be thrown out for that.
+        # A laptop's disk is often fuller than a node's may be; pods and images are not to be thrown out for that.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
+        "imageGCHighThresholdPercent": 98,
+        "imageGCLowThresholdPercent": 95,
         "shutdownGracePeriod": "0s",
         "syncFrequency": "10s",
     }
