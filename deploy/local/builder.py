@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from deploy.local import buildkit, cgroups, debian
+from deploy.local import buildkit, cgroups, debian, uplink
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.cache import Artifact, ensure
 from deploy.local.certificates import host_bundle
@@ -71,7 +71,7 @@ def program(profile: Profile) -> Program:
     """Write the daemon's configuration into the state folder; the process that reads it."""
     folder = _folder(profile)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "network.conflist").write_text(json.dumps(network()))
+    (folder / "network.conflist").write_text(json.dumps(network(uplink.mtu())))
     (folder / "buildkitd.toml").write_text(configuration(profile))
     command = (str(ensure(buildkit.artifact()) / "buildkitd"), f"--config={folder}/buildkitd.toml")
     return Program("buildkitd", command, _environment(), priority=300, ready=("unix", str(_socket(profile))))
@@ -90,10 +90,10 @@ def configuration(profile: Profile) -> str:
     return CONFIGURATION.substitute(values)
 
 
-def network() -> dict[str, object]:
+def network(mtu: int) -> dict[str, object]:
     """The CNI configuration of RUN steps. Who may reach what, and address translation, is open_network()'s."""
     ipam = {"type": "host-local", "ranges": [[{"subnet": BUILD_RANGE}]], "routes": [{"dst": "0.0.0.0/0"}]}
-    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "ipam": ipam}
+    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "mtu": mtu, "ipam": ipam}
     return {"cniVersion": "0.4.0", "name": BRIDGE, "plugins": [bridge]}
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deploy.local import debian, files, images
+from deploy.local import debian, files, images, uplink
 from deploy.local.network import NODE_POD_RANGE, POD_BRIDGE
 from deploy.local.profile import Profile
 from deploy.local.program import Program
@@ -90,6 +90,7 @@ def _write_network(profile: Profile) -> None:
         "isGateway": True,
         "ipMasq": False,
         "hairpinMode": True,
+        "mtu": uplink.mtu(),
         "ipam": ipam,
     }
     network = {"cniVersion": "0.4.0", "name": "catalyst", "plugins": [bridge]}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local import addons, builder, images
+from deploy.local import addons, builder, images, uplink
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.certificates import host_bundle
 from deploy.local.images import layout
@@ -124,6 +124,17 @@ def test_the_same_files_make_the_same_image(tmp_path: Path) -> None:
 def test_names_that_the_product_uses_are_in_the_library() -> None:
     tagged = {f"{image.name}:{tag}" for image in LIBRARY for tag in image.tags}
     assert {images.PAUSE, images.BUSYBOX, images.SHELL, images.NODE} <= tagged
+
+
+def test_bridges_promise_what_the_default_route_carries(tmp_path: Path) -> None:
+    head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+    routes = tmp_path / "routes"
+    routes.write_text(head + "vpn0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n")
+    (tmp_path / "vpn0").mkdir()
+    (tmp_path / "vpn0" / "mtu").write_text("1400\n")
+    assert uplink.mtu(routes, tmp_path) == 1400
+    routes.write_text(head + "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n")
+    assert uplink.mtu(routes, tmp_path) == 1500
 
 
 def test_certificates_are_handed_on_only_where_the_host_has_its_own(tmp_path: Path) -> None:
