@@ -85,6 +85,10 @@ class GiteaPeople:
     def add_collaborator(self, owner: str, name: str, login: str, permission: str = "write") -> None:
         self._send("PUT", f"/repos/{owner}/{name}/collaborators/{login}", {"permission": permission})
 
+    def repositories(self, owner: str) -> list[str]:
+        """Names of an organisation's repositories."""
+        return [str(each["name"]) for each in self._pages(f"/orgs/{owner}/repos")]
+
     # --- commits -------------------------------------------------------------------------------------------------
 
     def push(self, owner: str, name: str, branch: str, files: Mapping[str, str | bytes], message: str) -> str:
@@ -118,6 +122,13 @@ class GiteaPeople:
     def edit(self, owner: str, name: str, number: int, **changes: str) -> None:
         """`title`, `body`, `base`, `state`."""
         self._send("PATCH", f"/repos/{owner}/{name}/pulls/{number}", changes)
+
+    def open_pull_requests(self, owner: str, name: str) -> list[int]:
+        """Their numbers."""
+        # Gitea answers 404 for a repository that nothing was pushed to.
+        if self._is_empty(f"/repos/{owner}/{name}"):
+            return []
+        return [int(each["number"]) for each in self._pages(f"/repos/{owner}/{name}/pulls", state="open")]
 
     def merge(self, owner: str, name: str, number: int) -> None:
         path = f"/repos/{owner}/{name}/pulls/{number}/merge"

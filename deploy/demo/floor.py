@@ -1,0 +1,105 @@
+"""The floor under every figure: plain `kubectl apply` of the very objects that the product applied, until the URL answers.
+
+In a namespace of its own, unknown to the product; its deletion by plain `kubectl delete` is the floor of a teardown.
+"""
+
+import json
+import subprocess
+import time
+from typing import Any
+
+from deploy.demo.platform import Json, NotAsExpected, Platform, eventually, host_of
+from environments import labels
+
+ANSWER_SECONDS = 180
+KINDS = (
+    "resourcequotas,limitranges,networkpolicies,serviceaccounts,configmaps,secrets,persistentvolumeclaims,"
+    "services,deployments,ingresses"
+)
+SERVER_SET = {
+    "metadata": ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "ownerReferences"),
+    "spec": ("clusterIP", "clusterIPs", "volumeName"),
+}
+UNWATCHED = {labels.MANAGED_BY: "floor", labels.COMPONENT: "floor"}
+"""Or the product would look after these objects as its own."""
+
+
+class Floor:
+    """A throw-away namespace beside one environment's. Methods raise NotAsExpected."""
+
+    def __init__(self, platform: Platform, namespace: str) -> None:
+        self._platform, self._model = platform, namespace
+        self.namespace = f"floor-{namespace}"[:63].rstrip("-")
+
+    def applied(self, text: str) -> float:
+        """Seconds from `kubectl apply` of what stands in the environment now until its URL answers with that text."""
+        objects = self._objects()
+        began = time.time()
+        command = self._platform.kubectl_command("apply", "--filename=-")
+        applying = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert applying.stdin is not None
+        applying.stdin.write(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        applying.stdin.close()
+        host = host_of(self.namespace)
+        try:
+            eventually(
+                lambda: text in self._platform.page(host), ANSWER_SECONDS, lambda: f"{host} never answered {text!r}."
+            )
+            return time.time() - began
+        finally:
+            _end(applying)
+
+    def deleted(self) -> float:
+        """Seconds that plain `kubectl delete` of the namespace took."""
+        began = time.time()
+        self._platform.kubectl("delete", "namespace", self.namespace, "--wait=true", "--ignore-not-found")
+        return time.time() - began
+
+    def _objects(self) -> list[Json]:
+        home = json.loads(self._platform.kubectl("get", "namespace", self._model, "--output=json"))
+        selector = f"--selector={labels.UID}"
+        found = self._platform.kubectl("get", KINDS, f"--namespace={self._model}", selector, "--output=json")
+        objects = [_namespace(home), *(_bare(each) for each in json.loads(found)["items"])]
+        moved: list[Json] = self._moved(objects)
+        return moved
+
+    def _moved(self, value: Any) -> Any:
+        """Names and hosts of this namespace, and labels that the product doesn't watch."""
+        if isinstance(value, dict):
+            return {name: UNWATCHED.get(name, self._moved(item)) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._moved(item) for item in value]
+        is_name = isinstance(value, str) and not value.startswith(f"{self._platform.local['registry']}/")
+        return value.replace(self._model, self.namespace) if is_name else value
+
+
+def remove_leftovers(platform: Platform, prefix: str) -> None:
+    """Floors of earlier runs for environments whose namespaces begin so."""
+    for line in platform.kubectl("get", "namespaces", "--output=name").split():
+        if line.startswith(f"namespace/floor-{prefix}"):
+            platform.kubectl("delete", line, "--wait=true", "--ignore-not-found")
+
+
+def _namespace(home: Json) -> Json:
+    """With the level of Pod Security, and without a label that makes it the product's."""
+    kept = {name: value for name, value in home["metadata"]["labels"].items() if name.startswith("pod-security.")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home["metadata"]["name"], "labels": kept}}
+
+
+def _bare(obj: Json) -> Json:
+    """As it was applied: without what the API server and controllers added."""
+    bare = {name: value for name, value in obj.items() if name != "status"}
+    for part, fields in SERVER_SET.items():
+        for field in fields:
+            bare.get(part, {}).pop(field, None)
+    bare["metadata"].pop("annotations", None)
+    return bare
+
+
+def _end(applying: "subprocess.Popen[str]") -> None:
+    assert applying.stderr is not None
+    said = applying.stderr.read()
+    if applying.wait():
+        raise NotAsExpected(f"kubectl apply of the floor: {said.strip()[:500]}")

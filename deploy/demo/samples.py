@@ -1,0 +1,64 @@
+"""What the demo does with each of `samples/`: what its preview answers, and what is pushed next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.demo.pull_request import sample
+
+NGINX_COMMAND = "echo '{text}' > /usr/share/nginx/html/index.html && exec nginx -g 'daemon off;'"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One sample's part."""
+
+    name: str
+    """Its folder in samples/."""
+    answer: str | None
+    """What its URL answers after opening; None: there is no URL yet."""
+    change: Mapping[str, str]
+    """Files of the next push."""
+    changed_answer: str
+    fails_with: str = ""
+    """What stands in the pull request's comment when the first commit can't be built."""
+    told: str = ""
+    """What the comment says besides, where that is the point of the sample."""
+
+
+def acts() -> list[Act]:
+    """In the order of the demo."""
+    page = "hello again from the dockerfile sample"
+    return [
+        Act("dockerfile", "hello from the dockerfile sample", {"index.html": f"{page}\n"}, page),
+        Act("prebuilt", "Welcome to nginx!", prebuilt_saying("hello from another image"), "hello from another image"),
+        _node(),
+        _unrecognised(),
+        _broken_build(),
+    ]
+
+
+def prebuilt_saying(text: str) -> dict[str, str]:
+    """The prebuilt sample's files, with a page of our own."""
+    files = sample("prebuilt")
+    command = f"    command: {NGINX_COMMAND.format(text=text)}\n"
+    return {".catalyst.yaml": files[".catalyst.yaml"].replace("    port: 80\n", f"    port: 80\n{command}")}
+
+
+def _node() -> Act:
+    server = sample("node")["server.js"].replace("hello from", "hello again from")
+    return Act("node", "hello from the node sample", {"server.js": server}, "hello again from the node sample")
+
+
+def _unrecognised() -> Act:
+    text = "hello from what is now recognised"
+    configured = (
+        "templates:\n  development:\n    image: busybox:1.35\n    command: httpd -f -p 8080 -h .\n    port: 8080\n"
+    )
+    change = {".catalyst.yaml": configured, "index.html": f"{text}\n"}
+    return Act("unrecognised", None, change, text, told=".catalyst.yaml")
+
+
+def _broken_build() -> Act:
+    text = "hello from the mended sample"
+    mended = {"build.sh": f"mkdir -p /www\necho '{text}' > /www/index.html\n"}
+    return Act("broken-build", None, mended, text, fails_with="the setting GREETING is missing")
