@@ -1,8 +1,11 @@
 p ?= 
-.PHONY: help up down purge status logs check test
+.PHONY: help demo up down purge status logs check test bench
 
 help: ## this list
 	@grep -hE "^[a-z]+:.*##" Makefile | sed -E "s/^([a-z]+):.*## /\1\t/" | expand -t 12
+
+demo: up ## bring everything up, then take each sample from its pull request to a URL and back to nothing (5 minutes, the first time 20)
+	@.venv/bin/python -m deploy.demo
 
 up: ## start the local platform and the product (the first time builds it, about 20 minutes)
 	@deploy/local/bootstrap.sh
@@ -34,3 +37,6 @@ test: check ## start the platform on fresh state (the first time builds it, abou
 	.venv/bin/python -m deploy.local up --profile test --fresh
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways tests/api tests/replay tests/e2e
 	.venv/bin/python -m deploy.local down
+
+bench: up ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
+	@.venv/bin/python -m tests.bench
