@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import httpx
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from deploy.local import host, lifecycle, running, status
 from deploy.local.errors import SetupError
@@ -74,7 +74,7 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        console.print(f"[red]✗[/] {escape(str(error))}")
+        console.print(Text.assemble(("✗ ", "red"), str(error)))
         sys.exit(1)
 
 
