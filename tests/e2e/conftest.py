@@ -1,0 +1,51 @@
+"""The running platform for each test. Tests run beside each other; one that breaks something on purpose runs alone."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.e2e.world import Platform, until
+
+LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
+HEALTHY_SECONDS = 60
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    with _platform(fcntl.LOCK_SH) as running:
+        yield running
+
+
+@pytest.fixture
+def platform_alone() -> Iterator[Platform]:
+    """For tests that kill or stop programs of the platform: no other test runs meanwhile, in any process."""
+    with _platform(fcntl.LOCK_EX) as running:
+        yield running
+
+
+@contextmanager
+def _platform(how: int) -> Iterator[Platform]:
+    if not LOCAL.exists():
+        _missing("No platform runs")
+    local = json.loads(LOCAL.read_text())
+    with Path(local["state"], "e2e.lock").open("w") as lock:
+        fcntl.flock(lock, how)
+        running = Platform(local)
+        try:
+            until(running.is_answering, HEALTHY_SECONDS, "the API is ready", lambda: running.machine.log_tail("api"))
+            yield running
+        finally:
+            running.tidy_up()
+
+
+def _missing(what: str) -> NoReturn:
+    text = f"{what}: start it with `make up`"
+    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
+        pytest.fail(text)
+    pytest.skip(text)
