@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from environments.declared import DeclaredEnvironment, parse_environment
 from temporalio import activity
 
 from activities.errors import gateway_errors
@@ -30,6 +29,7 @@ from activities.protocols import (
     SourceRefused,
 )
 from environments import labels, names
+from environments.declared import DeclaredEnvironment, parse_environment
 from environments.deployment import render
 from environments.deployment.source import source_dockerfile
 from environments.detection import detect

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio import activity
 
@@ -19,8 +20,6 @@ GRACE_SECONDS = 1
 PODS_GONE_SECONDS = 5.0
 """With pods gone first, the namespace controller finds nothing to wait for; past this the namespace is deleted all the same."""
 LOOK_SECONDS = 0.2
-PATIENCE_SECONDS = 20.0
-"""One call answers what remains after this; the workflow calls again and keeps the 5-minute deadline."""
 MAKERS = (
     DEPLOYMENT,
     Kind("apps/v1", "StatefulSet"),
@@ -37,6 +36,8 @@ class TeardownActivities:
     cluster: Cluster
     registry: Registry
     audit: Audit
+    patience: timedelta = timedelta(seconds=20)
+    """One call answers what remains after this; the workflow calls again and keeps the 5-minute deadline."""
 
     @activity.defn
     @gateway_errors
@@ -118,7 +119,7 @@ class TeardownActivities:
 
     async def _wait_until_gone(self, request: TearDownRequest) -> Remaining:
         waited = 0.0
-        while not (remaining := await self._remaining(request)).is_nothing and waited < PATIENCE_SECONDS:
+        while not (remaining := await self._remaining(request)).is_nothing and waited < self.patience.total_seconds():
             await asyncio.sleep(LOOK_SECONDS)
             waited += LOOK_SECONDS
         return remaining

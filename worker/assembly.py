@@ -51,6 +51,8 @@ class Options:
     api_url: str = "http://localhost:8700"
     start_timeout: timedelta = timedelta(minutes=5)
     build_timeout: timedelta = timedelta(minutes=20)
+    teardown_patience: timedelta = timedelta(seconds=20)
+    """How long one look at a teardown waits for its end."""
 
 
 class Activities(NamedTuple):
@@ -64,7 +66,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     environment = EnvironmentActivities(cluster, guards, gateways.probe, gateways.index, gateways.audit)
-    teardown = TeardownActivities(cluster, gateways.registry, gateways.audit)
+    teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
     waiting = WaitingActivities(cluster, gateways.probe, logs, options.address, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
     reconcile = ReconcileActivities(forges, cluster, gateways.owners)

@@ -9,9 +9,10 @@ CALL = timedelta(seconds=30)
 """One attempt to talk to forge or cluster."""
 GIVE_BACK = timedelta(seconds=60)
 """Retries go on inside the activity for so long; then the workflow gets to say what is wrong, and calls again."""
-SOON = timedelta(seconds=5)
-"""The same where the workflow itself calls again, with pauses that a signal can end."""
 RETRY = RetryPolicy(maximum_interval=timedelta(seconds=10))
+FEW = RetryPolicy(maximum_attempts=3)
+"""Where the workflow itself calls again and says meanwhile what is wrong."""
+ONCE = RetryPolicy(maximum_attempts=1)
 HEARTBEAT = timedelta(seconds=10)
 """A worker that is killed is noticed this late."""
 

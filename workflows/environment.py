@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import visibility
-    from workflows.calling import CALL, HEARTBEAT, RETRY, SOON, sentence
+    from workflows.calling import CALL, FEW, HEARTBEAT, ONCE, RETRY, sentence
     from workflows.messages import EnvironmentInput, EnvironmentResult, EnvironmentSnapshot, EnvironmentState
     from workflows.rollout import RolloutWorkflow
 
@@ -40,8 +40,10 @@ NO_URL_YET = timedelta(seconds=20)
 """A generic shell is asked this often whether something listens by now."""
 TRY_AGAIN = timedelta(seconds=5)
 """While an outside system doesn't answer; doubled each time."""
-TRY_AGAIN_AT_MOST = timedelta(minutes=2)
+TRY_AGAIN_AT_MOST = timedelta(minutes=5)
 """A signal ends the pause at any time."""
+LOOK_AGAIN_AT_MOST = timedelta(seconds=30)
+"""Between two looks at what is still there, each of which waits some seconds itself."""
 TEARDOWN_CALL = timedelta(seconds=60)
 DEADLINE = timedelta(minutes=5)
 """SC-002: past it, what blocks a teardown is found, removed where that is safe, and told."""
@@ -65,7 +67,7 @@ class EnvironmentWorkflow:
         self._rolling: asyncio.Task[None] | None = None
         self._news = False
         self._alarm: timedelta | None = None
-        self._failures = 0
+        self._pauses = 0
         # After continue-as-new the last report is written once more: its write may have been cut off.
         self._published = None if given.state else self._state.report
 
@@ -163,16 +165,15 @@ class EnvironmentWorkflow:
             if is_cancelled_exception(error):
                 raise
             self._report(reason="Waiting", message=f"{sentence(error)} It is tried again.")
-            self._wake_in(min(TRY_AGAIN * 2**self._failures, TRY_AGAIN_AT_MOST))
-            self._failures = min(self._failures + 1, 10)
+            self._wait_longer(TRY_AGAIN_AT_MOST)
             return False
-        self._failures = 0
         return is_over
 
     async def _act(self, seen: Observation) -> bool:
         is_leftover = seen.namespace_uid is not None and seen.namespace_uid != seen.uid
         if seen.uid is None or seen.is_deleting or is_leftover:
             return await self._remove(seen)
+        self._pauses = 0
         self._take_on(seen)
         await self._write_overrides()
         if seen.problem or seen.target is None or seen.identity is None or seen.namespace is None:
@@ -349,9 +350,11 @@ class EnvironmentWorkflow:
         await self._unblock_past_deadline(request)
         remaining = await self._call(TeardownActivities.tear_down, request, TEARDOWN_CALL, heartbeat=HEARTBEAT)
         if not remaining.is_nothing:
-            self._report(message=remaining.sentence())
-            self._news = True
+            if self._state.report.reason != "TeardownBlocked":
+                self._report(message=remaining.sentence())
+            self._wait_longer(LOOK_AGAIN_AT_MOST)
             return False
+        self._pauses = 0
         return True
 
     async def _unblock_past_deadline(self, request: TearDownRequest) -> None:
@@ -420,7 +423,10 @@ class EnvironmentWorkflow:
             pull_request=self._state.pull_request,
             report=self._state.report,
         )
-        await self._call(EnvironmentActivities.publish, publication, CALL)
+        # Without a limit: whatever refuses it, the newest state is written once it can be.
+        await workflow.execute_activity_method(
+            EnvironmentActivities.publish, publication, start_to_close_timeout=CALL, retry_policy=RETRY
+        )
 
     async def _tell_pull_request(self) -> None:
         if self._state.pull_request is None:
@@ -449,9 +455,9 @@ class EnvironmentWorkflow:
             method,
             argument,
             start_to_close_timeout=limit,
-            schedule_to_close_timeout=limit + SOON,
             heartbeat_timeout=heartbeat,
-            retry_policy=RETRY,
+            # The main loop calls again, with pauses that a signal can end.
+            retry_policy=FEW if heartbeat is None else ONCE,
         )
 
     async def _next_event(self) -> None:
@@ -461,6 +467,10 @@ class EnvironmentWorkflow:
             await workflow.wait_condition(lambda: self._news, timeout=at_most, timeout_summary="look again")
         except TimeoutError:
             pass  # quiet: the cluster is looked at again
+
+    def _wait_longer(self, at_most: timedelta) -> None:
+        self._wake_in(min(TRY_AGAIN * 2**self._pauses, at_most))
+        self._pauses = min(self._pauses + 1, 10)
 
     def _wake_in(self, pause: timedelta) -> None:
         self._alarm = pause

@@ -16,7 +16,7 @@ SETTINGS = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "history.transferProcessorMaxPollRPS": "2000",
     "history.timerProcessorMaxPollRPS": "2000",
-    "limit.historyCount.suggestContinueAsNew": "400",
+    "limit.historyCount.suggestContinueAsNew": "300",
 }
 
 

@@ -8,6 +8,9 @@ from environments.model import Phase
 from environments.work import Request
 from tests.workflows.world import A, World
 
+SKIPPING_SECONDS = 240
+"""Real seconds: each skip of the clock takes about one."""
+
 
 async def test_a_teardown_that_fails_for_an_hour_and_then_works(fast_world: World) -> None:
     preview = await fast_world.open()
@@ -16,12 +19,12 @@ async def test_a_teardown_that_fails_for_an_hour_and_then_works(fast_world: Worl
     began = await fast_world.now(preview.environment_workflow)
     await preview.close()
     await fast_world.until(lambda: "The registry doesn't answer" in preview.report.message, "the reason is told")
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(SKIPPING_SECONDS):
         while await fast_world.now(preview.environment_workflow) - began < timedelta(hours=1):
             await asyncio.sleep(0.2)
     assert preview.resource is not None, "the finalizer stays until all is gone"
     fast_world.registry.heal()
-    await preview.is_over()
+    await preview.is_over(within=SKIPPING_SECONDS)
 
 
 async def test_past_five_minutes_what_blocks_is_found_taken_off_and_told(fast_world: World) -> None:
@@ -35,7 +38,7 @@ async def test_past_five_minutes_what_blocks_is_found_taken_off_and_told(fast_wo
         }
     )
     await preview.close()
-    await preview.is_over()
+    await preview.is_over(within=SKIPPING_SECONDS)
     told = [(action, subject, detail) for _, action, subject, detail in fast_world.audit.entries]
     assert ("took off finalizer", f"{preview.namespace}/stuck", {"finalizer": "example.com/never"}) in told
 
@@ -46,11 +49,11 @@ async def test_a_long_life_continues_as_new_and_forgets_nothing(world: World) ->
     first = (await preview.pull_request_workflow.describe()).run_id
     await preview.pull_request_workflow.execute_update("close", Request(by="alice", reason="too expensive"))
     await preview.is_gone()
-    for _ in range(100):
+    for _ in range(200):
         await preview.hear_opened()
         if (await preview.pull_request_workflow.describe()).run_id != first:
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
     assert (await preview.pull_request_workflow.describe()).run_id != first
     assert (await preview.snapshot()).state.wishes.stopped_by == "alice"
     await preview.close()

@@ -10,7 +10,6 @@ from pathlib import Path
 from random import randrange
 from typing import Any
 
-from environments.messages import COMMENT_MARKER
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
@@ -18,6 +17,7 @@ from temporalio.worker import Replayer, Worker
 
 from activities.protocols import Answer, Kind
 from environments import labels
+from environments.messages import COMMENT_MARKER
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey, Repository
 from environments.names import (
     environment_namespace,
@@ -46,7 +46,7 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
-PATIENCE_SECONDS = 25
+PATIENCE_SECONDS = 60
 """Far more than anything here takes: what doesn't come by then never comes."""
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -86,7 +86,7 @@ class World:
             audit=self.audit,
             owners=self.owners,
         )
-        activities = assemble(gateways, Options())
+        activities = assemble(gateways, Options(teardown_patience=timedelta(seconds=1)))
         self._stack = AsyncExitStack()
         # Every task replays from the start: what isn't deterministic fails here and not in production.
         common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
@@ -246,9 +246,9 @@ class Preview:
     async def comment_says(self, text: str) -> None:
         await self.world.until(lambda: text in self.comment, lambda: f"comment with {text!r}; it is {self.comment}")
 
-    async def is_over(self) -> None:
-        """The pull request's workflow has ended, and nothing is left."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+    async def is_over(self, within: float = PATIENCE_SECONDS) -> None:
+        """The pull request's workflow has ended, and nothing is left. `within`: real seconds."""
+        async with asyncio.timeout(within):
             await self.pull_request_workflow.result()
         await self.is_gone()
 
