@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from gateways.temporal.connection import connect_temporal
 from settings.logging import configure_logging
-from settings.settings import Settings
+from settings.settings import Settings, load_settings
 from store.logs import FileLogs
 from worker.assembly import WORKFLOWS, Gateways, assemble
 from worker.context import ContextInterceptor, Progress
@@ -35,7 +35,7 @@ BEAT = timedelta(seconds=1)
 
 
 async def main() -> None:
-    settings = Settings()
+    settings = load_settings()
     configure_logging(settings.logs)
     stop = _stop_on_signals()
     async with open_gateways(settings) as gateways:

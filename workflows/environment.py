@@ -11,6 +11,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.environment import EnvironmentActivities
     from activities.teardown import TeardownActivities
+    from environments.messages import CommentView, current_details
     from environments.model import EnvironmentUid, Message, Phase
     from environments.names import pull_request_workflow_id, rollout_workflow_id
     from environments.report import conditions_of
@@ -411,7 +412,10 @@ class EnvironmentWorkflow:
             }
         if updates := visibility.changed(before, now):
             workflow.upsert_search_attributes(updates)
-        workflow.set_current_details(f"**{report.phase}** {report.sha or ''} {report.url or ''}\n\n{report.message}")
+        view = CommentView(
+            pull_request=None, report=report, message=None, log_tail="", now=workflow.now(), api_url=None
+        )
+        workflow.set_current_details(current_details(view))
         return now
 
     async def _publish(self) -> None:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
     from activities.report import ReportActivities
+    from environments.messages import CommentView, current_details
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
@@ -283,8 +284,15 @@ class PullRequestWorkflow:
             updates += [visibility.PHASE.value_set(phase), visibility.SHA.value_set(pull_request.head_sha)]
             workflow.upsert_search_attributes(updates)
             self._shown = (phase, str(pull_request.head_sha))
-        where = (report.url if report else None) or (told.message.text if told.message else "")
-        workflow.set_current_details(f"**{phase}** {pull_request.head_sha} {where}")
+        view = CommentView(
+            pull_request=pull_request,
+            report=report,
+            message=told.message,
+            log_tail="",
+            now=workflow.now(),
+            api_url=None,
+        )
+        workflow.set_current_details(current_details(view))
 
     async def _say_goodbye(self) -> None:
         try:

@@ -128,4 +128,4 @@ async def _temporal(workflow_id: str) -> AsyncIterator[None]:
             raise OwnerGone(f"No workflow {workflow_id} is running.") from error
         raise TemporalUnavailable(f"Temporal didn't take a call for {workflow_id}: {error.message}"[:500]) from error
     except RuntimeError as error:  # a lazy client's first connection
-        raise TemporalUnavailable(f"Temporal can't be reached: {error}"[:500]) from error
+        raise TemporalUnavailable(f"Temporal can't be reached; is TEMPORAL_ADDRESS right? {error}"[:500]) from error

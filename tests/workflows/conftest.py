@@ -1,9 +1,11 @@
 """A real Temporal server with a clock of its own per workflow, and the whole product over fake gateways."""
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -12,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from tests.workflows.world import World
 from workflows import visibility
 
+HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
 SETTINGS = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "history.transferProcessorMaxPollRPS": "2000",
@@ -40,12 +43,12 @@ async def steady_client(temporal: WorkflowEnvironment) -> Client:
 
 
 @pytest_asyncio.fixture
-async def world(steady_client: Client, tmp_path: Path) -> AsyncIterator[World]:
+async def world(steady_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     world = World(steady_client, tmp_path)
     await world.start_worker()
     yield world
     await world.stop_worker()
-    await world.replay()
+    await world.replay(_recording(request))
 
 
 @pytest_asyncio.fixture
@@ -56,3 +59,10 @@ async def fast_world(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIter
     yield world
     await world.stop_worker()
     await world.replay()
+
+
+def _recording(request: pytest.FixtureRequest) -> Path | None:
+    """Where a test marked `recorded("<scenario>")` leaves its histories, when CATALYST_RECORD_HISTORIES=1 asks for it."""
+    marker = request.node.get_closest_marker("recorded")
+    is_asked = os.environ.get("CATALYST_RECORD_HISTORIES") == "1"
+    return HISTORIES / str(marker.args[0]) if marker and is_asked else None

@@ -11,6 +11,7 @@ from tests.workflows.world import A, B, C, World
 from workflows.pull_request import PullRequestWorkflow
 
 
+@pytest.mark.recorded("open-close")
 async def test_opened_ready_closed_gone(world: World) -> None:
     preview = await world.open()
     report = await preview.becomes(Phase.READY, A)
@@ -35,6 +36,7 @@ async def test_a_push_rolls_out_the_newest_commit_and_no_other_pod_is_left(world
     assert {pod["metadata"]["labels"]["catalyst.dev/rollout"] for pod in preview.objects("Pod")} == {"2"}
 
 
+@pytest.mark.recorded("superseding-push")
 async def test_a_push_during_a_build_cancels_it_and_its_result_is_never_deployed(world: World) -> None:
     world.builder.hangs.add("build")
     preview = await world.open()
@@ -74,6 +76,7 @@ async def test_closed_during_each_phase(world: World, phase: Phase) -> None:
     await preview.is_over()
 
 
+@pytest.mark.recorded("closed-before-opened")
 async def test_closed_before_opened_was_handled(world: World) -> None:
     preview = world.opened_unheard()
     world.forge.close(preview.key)
@@ -94,6 +97,7 @@ async def test_redelivered_and_out_of_order_deliveries_change_nothing(world: Wor
     assert preview.report.rollout == 2
 
 
+@pytest.mark.recorded("reopened-in-teardown")
 async def test_reopened_during_teardown_gets_a_new_environment(world: World) -> None:
     preview = await world.open()
     await preview.becomes(Phase.READY, A)
@@ -133,6 +137,7 @@ async def test_a_namespace_that_someone_else_owns_is_refused_and_never_touched(w
     assert "deletionTimestamp" not in preview.namespace_object["metadata"]
 
 
+@pytest.mark.recorded("failed-build")
 async def test_a_failed_build_is_told_and_a_push_recovers(world: World) -> None:
     preview = await world.open({"Dockerfile": "FROM busybox\nRUN false\n"})
     await preview.becomes(Phase.FAILED, A)
@@ -153,6 +158,7 @@ async def test_a_rollout_waits_out_a_registry_that_is_down(world: World) -> None
 
 
 class TestPeople:
+    @pytest.mark.recorded("stop-and-retry")
     async def test_stop_and_retry(self, world: World) -> None:
         preview = await world.open()
         await preview.becomes(Phase.READY, A)
@@ -174,6 +180,7 @@ class TestPeople:
         await preview.environment_workflow.signal("retry", {"by": "carol", "whatever": 1})
         await world.until(lambda: preview.report.rollout == 2 and preview.report.phase is Phase.READY)
 
+    @pytest.mark.recorded("override")
     async def test_an_override_is_deployed_and_outlives_pushes_until_reset(self, world: World) -> None:
         preview = await world.open()
         await preview.becomes(Phase.READY, A)

@@ -1,6 +1,7 @@
 """The whole product without its platform: real Temporal, real workflows and activities, fake gateways that passed the contracts."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -144,13 +145,18 @@ class World:
         assert info is not None
         return info.current_time.ToDatetime(UTC)
 
-    async def replay(self) -> None:
-        """Every history that a test made must replay."""
+    async def replay(self, record_to: Path | None = None) -> None:
+        """Every history that a test made must replay; it is kept in the folder when one is given."""
         replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
         query = f"TaskQueue = '{self.task_queue}'"
         async for execution in self.client.list_workflows(query):
             handle = self.client.get_workflow_handle(execution.id, run_id=execution.run_id)
-            await replayer.replay_workflow(await handle.fetch_history())
+            history = await handle.fetch_history()
+            await replayer.replay_workflow(history)
+            if record_to is not None:
+                record_to.mkdir(parents=True, exist_ok=True)
+                name = f"{execution.workflow_type}-{execution.run_id[-6:]}.json"
+                (record_to / name).write_text(json.dumps(history.to_json_dict()))
 
 
 class Preview:
