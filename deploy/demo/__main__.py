@@ -155,7 +155,8 @@ class Demo:
 
 
 def _line_with(comment: str, text: str) -> str:
-    return next((line.strip() for line in comment.splitlines() if text in line), text)
+    """Without the backslashes that keep it from being Markdown."""
+    return next((line.strip(" -").replace("\\", "") for line in comment.splitlines() if text in line), text)
 
 
 def _table(figures: dict[str, Figures]) -> Table:
@@ -199,6 +200,9 @@ def main() -> int:
     except (NotAsExpected, PeopleRefused, httpx.HTTPError, OSError, subprocess.SubprocessError) as error:
         errors.print(f"[red]✗[/] {escape(str(error))}")
         return 1
+    except KeyboardInterrupt:
+        errors.print("\nBroken off. The next `make demo` removes what this one left; `make down` stops the platform.")
+        return 130
     _say_goodbye(platform, Console(highlight=False, soft_wrap=True))
     return 0
 
