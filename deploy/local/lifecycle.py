@@ -62,7 +62,7 @@ def build() -> None:
 
 
 def artifacts() -> list[Artifact]:
-    own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact()]
+    own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact(), builder.runc_artifact()]
     return [*own, *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
 
 

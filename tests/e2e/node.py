@@ -56,7 +56,8 @@ def namespace(prefix: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        kubectl("delete", "namespace", name, timeout=120)
+        # Its end is waited for only where a test is about it.
+        kubectl("delete", "namespace", name, "--wait=false")
 
 
 def pod(name: str, image: str, command: list[str], **spec: Any) -> dict[str, Any]:
