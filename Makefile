@@ -31,11 +31,12 @@ check: ## lint, types, layers, unit tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q tests/unit
+	.venv/bin/pytest -q -n 2 tests/unit
 
 test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/workflows tests/gateways tests/api tests/replay tests/e2e
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q -n 3 tests/e2e
 	.venv/bin/python -m deploy.local down
 
 bench: up ## measure the running platform beside its floor: a JSON list of figures (10 minutes)

@@ -90,10 +90,8 @@ class TeardownActivities:
         home = await self._home(request)
         if home is None or "deletionTimestamp" in home["metadata"]:
             return
-        for kind in MAKERS:
-            await self._delete_each(kind, request)
-        await self._delete_each(POD, request)
-        await self._delete_each(CLAIM, request)
+        await asyncio.gather(*(self._delete_each(kind, request) for kind in MAKERS))
+        await asyncio.gather(self._delete_each(POD, request), self._delete_each(CLAIM, request))
         await self._wait_for_pods(request)
         try:
             await self.cluster.delete(namespace_ref(request.namespace), uid=home["metadata"]["uid"])
