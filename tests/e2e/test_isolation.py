@@ -1,0 +1,148 @@
+"""What a preview reaches, and what it doesn't: asked from inside, in real pods, with one tool for both answers."""
+
+import os
+import shutil
+import subprocess
+import time
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy.local.network import POD_GATEWAY
+from deploy.local.profile import PLATFORM_ADDRESS
+from tests.e2e.machine import CommandFailed
+from tests.e2e.test_samples import starts_to_listen
+from tests.e2e.world import Platform, Preview, sample
+
+CONNECT_SECONDS = 5
+KUBELET = 10250
+APPLIED_SECONDS = 20
+"""A new pod's address reaches the network rules some moments after it runs."""
+
+
+class Place(NamedTuple):
+    what: str
+    host: str
+    port: int
+
+
+def _reaches(preview: Preview, host: str, port: int) -> bool:
+    """Whether a TCP connection comes about, names resolved inside."""
+    connect = f"timeout {CONNECT_SECONDS} bash -c 'exec 3<>/dev/tcp/{host}/{port}' 2>/dev/null"
+    return preview.runs(f"{connect} && echo reached || echo shut").strip() == "reached"
+
+
+def _shut(preview: Preview, places: list[Place]) -> None:
+    reached = [place for place in places if _reaches(preview, place.host, place.port)]
+    assert not reached, f"{preview.namespace} reaches {reached}"
+
+
+@pytest.fixture
+def pair(platform: Platform) -> tuple[Preview, Preview]:
+    """Two teams' previews; in the first somebody listens."""
+    first, second = platform.opened(sample("unrecognised")), platform.opened(sample("unrecognised"))
+    for preview in (first, second):
+        preview.becomes("Ready")
+    starts_to_listen(first)
+    first.answers("somebody listens here")
+    return first, second
+
+
+def _port(address: str) -> int:
+    parsed = urlsplit(address if "://" in address else f"//{address}")
+    assert parsed.port is not None
+    return parsed.port
+
+
+def _registries() -> list[Place]:
+    """The package registries as this machine is set up for them."""
+    found = {"npm": _setting("npm", "config", "get", "registry") or "https://registry.npmjs.org/"}
+    index = _setting("pip", "config", "get", "global.index-url") or os.environ.get("PIP_INDEX_URL")
+    found["pip"] = index or "https://pypi.org/simple"
+    urls = {what: urlsplit(url.strip()) for what, url in found.items()}
+    return [Place(what, str(url.hostname), url.port or {"http": 80}.get(url.scheme, 443)) for what, url in urls.items()]
+
+
+def _setting(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def test_two_environments_cannot_reach_each_other(pair: tuple[Preview, Preview]) -> None:
+    first, second = pair
+    pod = next(each for each in first.pods() if each["status"]["phase"] == "Running")
+    service = first.machine.get("service", "web", first.namespace)
+    assert service is not None
+    listening = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
+    places = [
+        Place("its pod", pod["status"]["podIP"], listening),
+        Place("its service", service["spec"]["clusterIP"], 80),
+        Place("its service by name", f"web.{first.namespace}", 80),
+    ]
+    for place in places:  # the same question from the same kind of pod, or "shut" would say nothing
+        assert _reaches(first, place.host, place.port), f"an environment reaches its own services, but not {place}"
+    _shut(second, places)
+
+
+def test_no_environment_reaches_what_is_inside_the_platform(pair: tuple[Preview, Preview]) -> None:
+    first, local = pair[0], pair[0].platform.local
+    gateway = POD_GATEWAY.partition("/")[0]
+    ports = {"the kubelet": KUBELET, "the API server": _api_server_port(first)}
+    names = {"the registry": "registry", "Temporal": "temporal_address", "Temporal's UI": "temporal_ui"}
+    names |= {"the forge": "forge_url", "our API": "api_url"}
+    ports |= {what: _port(local[name]) for what, name in names.items()}
+    places = [Place(what, host, port) for what, port in ports.items() for host in (PLATFORM_ADDRESS, gateway)]
+    places += [Place("the API server", "kubernetes.default.svc", 443)]
+    _shut(first, places)
+    assert not first.runs("ls /var/run/secrets/kubernetes.io 2>/dev/null || true").strip(), "it has a token"
+
+
+def test_an_environment_reaches_names_its_url_and_the_package_registries(pair: tuple[Preview, Preview]) -> None:
+    first = pair[0]
+    assert first.runs("getent hosts kubernetes.default.svc").strip(), "names are resolved"
+    assert "somebody listens here" in _fetched_inside(first), "it doesn't reach its own URL"
+    for place in _registries():
+        assert _comes_to_reach(first, place), f"{first.namespace} doesn't reach the registry of {place.what}"
+
+
+def _fetched_inside(preview: Preview) -> str:
+    """What its own URL answers it. Not with curl, which takes every `*.localhost` for its own loopback."""
+    url = urlsplit(preview.runs("echo $CATALYST_URL").strip())
+    request = f"GET / HTTP/1.1\\r\\nHost: {url.netloc}\\r\\nConnection: close\\r\\n\\r\\n"
+    return preview.runs(
+        f"exec 3<>/dev/tcp/{url.hostname}/{url.port or 80} && printf '{request}' >&3 && timeout 20 cat <&3"
+    )
+
+
+def _api_server_port(preview: Preview) -> int:
+    return _port(preview.machine.kubectl("config", "view", "--output=jsonpath={.clusters[0].cluster.server}").strip())
+
+
+def _comes_to_reach(preview: Preview, place: Place) -> bool:
+    deadline = time.monotonic() + APPLIED_SECONDS
+    while not (reached := _reaches(preview, place.host, place.port)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return reached
+
+
+def test_what_keeps_an_environment_in_its_bounds_is_put_back(platform: Platform) -> None:
+    preview = platform.opened(sample("prebuilt"))
+    preview.becomes("Ready")
+    where = ("--namespace", preview.namespace)
+    for kind in ("networkpolicy", "resourcequota", "limitrange"):
+        before = preview.machine.get(kind, "catalyst-guard", preview.namespace)
+        assert before is not None
+        try:
+            preview.machine.kubectl("delete", kind, "catalyst-guard", *where)
+        except CommandFailed as error:
+            assert "forbidden" in str(error).lower(), f"neither deleted nor refused: {error}"
+            continue
+
+        def is_back(kind: str = kind, uid: str = before["metadata"]["uid"]) -> bool:
+            now = preview.machine.get(kind, "catalyst-guard", preview.namespace)
+            return now is not None and now["metadata"]["uid"] != uid
+
+        preview.until(is_back, 60, f"the {kind} is put back")
