@@ -1,7 +1,8 @@
 """The inbox: webhooks, kept until Temporal has accepted them (design: rule 1). Every method may raise DatabaseUnavailable."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,26 +35,66 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """One that waits to be stored."""
+
+    row: Mapping[str, Any]
+    is_new: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(frozen=True)
 class Deliveries:
     database: Database
+    _arriving: list[Arrival] = field(default_factory=list, init=False, repr=False, compare=False)
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)
 
     async def add(self, forge: str, delivery: str, event: str, body: bytes, ignored: str | None = None) -> bool:
         """Store it, to be handed on or (with a reason) only to be counted; False when this id was seen."""
-        values = insert(DeliveryRow).values(
-            forge=forge,
-            delivery=delivery,
-            event=event,
-            body=body,
-            received_at=now(),
-            state=DeliveryState.PENDING if ignored is None else DeliveryState.IGNORED,
-            reason=ignored or "",
-        )
+        row = {
+            "forge": forge,
+            "delivery": delivery,
+            "event": event,
+            "body": body,
+            "received_at": now(),
+            "state": DeliveryState.PENDING if ignored is None else DeliveryState.IGNORED,
+            "reason": ignored or "",
+        }
+        arrival = Arrival(row)
+        self._arriving.append(arrival)
+        async with self._door:
+            # Whoever came through the door before took along what had arrived by then.
+            if not arrival.is_new.done():
+                await self._store_arrived()
+        return await arrival.is_new
+
+    async def _store_arrived(self) -> None:
+        """All that waits in one transaction: when each write takes long, a transaction each would never catch up."""
+        batch = self._arriving[:]
+        self._arriving.clear()
+        try:
+            are_new = await self._insert([each.row for each in batch])
+        except asyncio.CancelledError:
+            # Only the request that carried them was given up; the others still wait.
+            self._arriving[:0] = batch
+            raise
+        except Exception as error:  # noqa: BLE001
+            # Each of them tells its own sender.
+            for each in batch:
+                if not each.is_new.done():
+                    each.is_new.set_exception(error)
+            return
+        for each, is_new in zip(batch, are_new, strict=True):
+            if not each.is_new.done():
+                each.is_new.set_result(is_new)
+
+    async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[bool]:
         try:
             async with self.database.write() as session:
-                await session.execute(values)
+                await session.execute(insert(DeliveryRow), rows)
         except IntegrityError:
-            return False
-        return True
+            # One of them was seen before: which, only each by itself tells.
+            return [False] if len(rows) == 1 else [(await self._insert([row]))[0] for row in rows]
+        return [True] * len(rows)
 
     async def pending(self, limit: int, after: int = 0) -> Sequence[Delivery]:
         """The oldest that wait, of those that came after the one with this id."""

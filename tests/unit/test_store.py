@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, event, text, update
 from sqlalchemy.exc import StatementError
 
 from activities.protocols import IndexRow
@@ -102,6 +102,36 @@ async def test_a_failed_block_stores_nothing(database: Database) -> None:
 
 
 # --- deliveries --------------------------------------------------------------------------------------------------
+
+
+async def test_what_arrives_while_a_write_is_under_way_shares_the_next_one(database: Database) -> None:
+    transactions: list[Connection] = []
+    event.listen(database._engine.sync_engine, "commit", transactions.append)
+    deliveries = Deliveries(database)
+    added = await asyncio.gather(*(deliveries.add("gitea", str(each), "push", b"{}") for each in range(100)))
+    assert all(added)
+    assert len(transactions) <= 2
+
+
+async def test_a_sender_that_gives_up_takes_no_other_delivery_along(database: Database) -> None:
+    deliveries = Deliveries(database)
+    async with database.write():
+        given_up, *others = [asyncio.create_task(deliveries.add("gitea", str(n), "push", b"{}")) for n in range(3)]
+        await asyncio.sleep(0.05)  # the first holds the door and waits for the database
+        given_up.cancel()
+        await asyncio.wait([given_up])
+    assert await asyncio.gather(*others) == [True, True]
+
+
+async def test_every_sender_is_told_that_the_database_is_down(tmp_path: Path) -> None:
+    database = await open_database(url(tmp_path))
+    async with database.write() as session:
+        await session.execute(text("DROP TABLE deliveries"))
+    deliveries = Deliveries(database)
+    added = (deliveries.add("gitea", str(each), "push", b"{}") for each in range(3))
+    told = await asyncio.gather(*added, return_exceptions=True)
+    await database.aclose()
+    assert [type(each) for each in told] == [DatabaseUnavailable] * 3
 
 
 async def test_a_delivery_is_taken_once_per_forge(database: Database) -> None:
