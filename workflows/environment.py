@@ -115,6 +115,11 @@ class EnvironmentWorkflow:
     async def close(self, request: Request) -> None:
         await self._close(request)
 
+    @workflow.update(name="new_commit")
+    def new_commit_now(self, request: Request) -> str:
+        self.new_commit(request)
+        return "The Environment resource is looked at now."
+
     @workflow.update(name="retry")
     def retry_now(self, request: Request) -> str:
         self.retry(request)

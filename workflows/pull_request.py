@@ -106,6 +106,12 @@ class PullRequestWorkflow:
         """Set or reset what was detected, for this environment."""
         await self._hand_over(request)
 
+    @workflow.update(name="new_commit")
+    def new_commit_now(self, request: Request) -> str:
+        """Never refused: it only says "look", and what was seen last may be out of date."""
+        self.new_commit(request)
+        return "The forge is asked for the newest commit now."
+
     @workflow.update(name="close")
     def close_now(self, request: Request) -> str:
         self.close(request)
