@@ -209,6 +209,8 @@ class TearDownRequest(Value):
     key: EnvironmentKey
     namespace: NamespaceName
     uid: EnvironmentUid
+    identity: EnvironmentIdentity | None = None
+    """For the log only: teardown needs nothing but the cluster (design: rule 3)."""
 
 
 class Remaining(Value):

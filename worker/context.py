@@ -8,6 +8,10 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from environments import names
+from environments.model import EnvironmentKey, PullRequest, PullRequestKey
+from environments.policy import identity_of
+
 
 @dataclass
 class Progress:
@@ -45,14 +49,34 @@ class _Activity(ActivityInboundInterceptor):
 
 
 def context_of(subject: Any) -> dict[str, Any]:
-    """Fields for the log from an activity's argument, whatever kind of request it is."""
-    request = getattr(subject, "request", subject)
-    found: dict[str, Any] = {}
-    identity = getattr(request, "identity", None)
-    if identity is not None:
-        found |= {"team": identity.team, "project": identity.project, "environment": identity.environment}
-    elif (key := getattr(request, "key", request)) is not None and hasattr(key, "namespace"):
-        found |= {"project_namespace": key.namespace, "environment": getattr(key, "name", None)}
-    pull_request = getattr(request, "pull_request", request)
-    number = getattr(getattr(pull_request, "key", pull_request), "number", None)
+    """Fields for the log from an activity's argument, whatever kind of request it is; what is inside it says more."""
+    return _fields(subject) | _fields(getattr(subject, "request", None))
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    """Team, project, environment and pull request, as far as the value tells."""
+    key = part if isinstance(part, EnvironmentKey) else getattr(part, "key", None)
+    pull_request = part if isinstance(part, PullRequestKey) else getattr(part, "pull_request", None)
+    identity = getattr(part, "identity", None)
+    return _of_key(key) | _of_pull_request(pull_request) | (identity.model_dump() if identity else {})
+
+
+def _of_key(key: Any) -> dict[str, Any]:
+    if not isinstance(key, EnvironmentKey):
+        return {}
+    number = names.pull_request_number(key.name)
+    # Two teams' projects may join to one name: it isn't taken apart.
+    found: dict[str, Any] = {"project_namespace": key.namespace, "environment": key.name}
     return found | ({"pull_request": number} if number is not None else {})
+
+
+def _of_pull_request(given: Any) -> dict[str, Any]:
+    if isinstance(given, PullRequestKey):
+        return {"forge": given.forge, "repository_id": given.repository_id, "pull_request": given.number}
+    if not isinstance(given, PullRequest):
+        return {}
+    try:
+        identity = identity_of(given).model_dump()
+    except names.InvalidName:
+        identity = {"repository": given.repository.full_name}
+    return identity | {"pull_request": given.key.number}

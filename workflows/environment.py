@@ -350,7 +350,7 @@ class EnvironmentWorkflow:
         if seen.uid is None or seen.is_deleting:
             self._keep(uid=uid, pull_request=self._state.pull_request or seen.pull_request)
             self._report(uid=uid, namespace=namespace, generation=max(seen.generation, self._state.report.generation))
-        request = TearDownRequest(key=self._key, namespace=namespace, uid=uid)
+        request = TearDownRequest(key=self._key, namespace=namespace, uid=uid, identity=self._state.identity)
         if self._state.report.phase is not Phase.DELETED:
             self._report(phase=Phase.DELETING, url=None, reason="", message="It is being removed.", failed_log=None)
         await self._unblock_past_deadline(request)
