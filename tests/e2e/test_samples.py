@@ -89,7 +89,7 @@ def test_unrecognised_is_a_shell_that_gets_its_url_once_something_listens(platfo
     preview = platform.opened(sample("unrecognised"))
     report = preview.becomes("Ready")
     assert report["url"] is None
-    preview.says("Ready", "plain shell", "`.catalyst.yaml`", "the URL appears here as soon as something does")
+    preview.says("Ready", "plain shell", ".catalyst.yaml", "the URL appears here as soon as something does")
 
     assert "notes.txt" in preview.runs("ls"), "the shell stands in the repository's files"
     starts_to_listen(preview)
