@@ -39,5 +39,7 @@ test: check ## start the platform on fresh state (the first time builds it, abou
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q -n 3 tests/e2e
 	.venv/bin/python -m deploy.local down
 
-bench: up ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
+bench: ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
+	@deploy/local/bootstrap.sh >&2
+	@.venv/bin/python -m deploy.local up >&2
 	@.venv/bin/python -m tests.bench
