@@ -96,16 +96,29 @@ async def stop(parts: Parts, caller: Caller, namespace: Namespace, why: Annotate
     return await _ask(parts, namespace, "stop", "close", Request(by=caller, reason=why.reason))
 
 
-@router.delete(
-    "/environments/{namespace}",
+@router.post(
+    "/environments/{namespace}/delete",
     status_code=202,
     operation_id="delete_environment",
     summary="Remove the environment",
     responses=REFUSALS,
 )
-async def delete(parts: Parts, caller: Caller, namespace: Namespace) -> Accepted:
+async def delete(
+    parts: Parts, caller: Caller, namespace: Namespace, why: Annotated[Why, Body()] = NO_REASON
+) -> Accepted:
     """Namespace, volumes and images. A preview comes back with `retry` while its pull request is open."""
-    return await _ask(parts, namespace, "delete", "close", Request(by=caller))
+    return await _ask(parts, namespace, "delete", "close", Request(by=caller, reason=why.reason))
+
+
+@router.delete(
+    "/environments/{namespace}",
+    status_code=202,
+    operation_id="delete_environment_by_method",
+    summary="The same by HTTP's own method",
+    responses=REFUSALS,
+)
+async def delete_by_method(parts: Parts, caller: Caller, namespace: Namespace) -> Accepted:
+    return await delete(parts, caller, namespace)
 
 
 @router.post(

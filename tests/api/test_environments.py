@@ -108,6 +108,7 @@ async def test_what_is_not_answered_is_said_in_the_same_shape(api: Api) -> None:
 COMMANDS = [
     ("POST", "/retry", "retry", "retry"),
     ("POST", "/stop", "close", "stop"),
+    ("POST", "/delete", "close", "delete"),
     ("DELETE", "", "close", "delete"),
 ]
 
