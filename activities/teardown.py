@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from prometheus_client import Counter
 from temporalio import activity
 
 from activities.errors import gateway_errors
@@ -30,6 +31,10 @@ MAKERS = (
 )
 """What would make new pods; deleted before the pods."""
 
+PAST_DEADLINE = Counter(
+    "catalyst_teardowns_past_deadline", "How often a teardown was found past its deadline of 5 minutes."
+)
+
 
 @dataclass(frozen=True)
 class TeardownActivities:
@@ -52,6 +57,7 @@ class TeardownActivities:
     @gateway_errors
     async def unblock(self, request: TearDownRequest) -> tuple[str, ...]:
         """Past the deadline: who holds it, as sentences; finalizers of what lies in the namespace are taken off."""
+        PAST_DEADLINE.inc()
         home = await self._home(request)
         if home is None:
             return tuple(f"The volume {name} is not deleted yet." for name in await self._volumes(request))

@@ -368,7 +368,6 @@ class EnvironmentWorkflow:
         if since is None or workflow.now() - since < DEADLINE:
             return
         self._keep(unblocked_at=workflow.now())
-        workflow.metric_meter().create_counter("catalyst_teardown_deadline_missed").add(1)
         found = await self._call(TeardownActivities.unblock, request, CALL)
         text = f"It is not gone after 5 minutes. {' '.join(found)}"
         self._report(phase=Phase.DELETING, reason="TeardownBlocked", message=text[:1000])

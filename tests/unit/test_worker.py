@@ -4,8 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from activities.protocols import WatchEvent
+from activities.teardown import TeardownActivities
 from environments import labels
 from environments.model import (
     CommitSha,
@@ -27,6 +29,9 @@ from environments.work import (
     TearDownRequest,
     Verdict,
 )
+from gateways.cluster.fake import InMemoryCluster
+from gateways.registry.fake import InMemoryRegistry
+from store.fake import InMemoryAudit
 from tests.unit.test_policy import pull_request
 from worker.context import Progress, context_of
 from worker.health import create_health_app
@@ -126,3 +131,15 @@ def test_what_carries_no_marks_of_ours_wakes_nobody() -> None:
     changes, stranger = Changes(), {"kind": "Namespace", "metadata": {"name": "x", "uid": "3", "labels": {}}}
     assert changes.notice(WatchEvent("ADDED", stranger)) is None
     assert changes.notice(WatchEvent("DELETED", stranger)) is None
+
+
+async def test_a_teardown_past_its_deadline_is_counted_where_the_worker_is_measured() -> None:
+    name = "catalyst_teardowns_past_deadline_total"
+    before = REGISTRY.get_sample_value(name)
+    assert before is not None
+    teardown = TeardownActivities(InMemoryCluster(), InMemoryRegistry(), InMemoryAudit())
+    await teardown.unblock(TearDownRequest(key=KEY, namespace=HERE, uid=UID))
+    assert REGISTRY.get_sample_value(name) == before + 1
+    transport = httpx.ASGITransport(create_health_app(Progress(), 60))
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
+        assert f"{name} {before + 1}" in (await client.get("/metrics")).text
