@@ -129,7 +129,7 @@ class Platform:
             return client.get(path)
         except httpx.HTTPError as error:
             raise NotAsExpected(
-                f"Nothing answers at {client.base_url}{path[1:]}: {error}. See `make status` and `make logs`."
+                f"Nothing answers at {str(client.base_url).rstrip('/')}{path}: {error}. See `make status` and `make logs`."
             ) from error
 
 

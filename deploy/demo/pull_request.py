@@ -1,11 +1,11 @@
 """One pull request on the local forge and its preview, with times measured from the webhook on."""
 
+import subprocess
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from deploy.demo.platform import Json, NotAsExpected, Platform, eventually, host_of
+from deploy.demo.platform import POLL_SECONDS, Json, NotAsExpected, Platform, eventually, host_of
 from environments import names
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -37,7 +37,7 @@ class PullRequest:
         self.number = 0
         self.sha = ""
         self._repository = 0
-        self._asked = self._answered = 0.0
+        self._asked = self._answered = self._glanced = 0.0
 
     @property
     def namespace(self) -> str:
@@ -75,15 +75,12 @@ class PullRequest:
 
     def answered(self, text: str, progress: OnProgress | None = None) -> float:
         """Seconds until the preview's URL answered with that text in it. `progress` is told what the API says meanwhile."""
-        host, asked = host_of(self.namespace), 0.0
+        host = host_of(self.namespace)
 
         def look() -> float | None:
-            nonlocal asked
             if text in self.platform.page(host):
                 return time.time()
-            if time.monotonic() - asked > ASK_EVERY:
-                asked = time.monotonic()
-                self._refuse_failure(self._environment(progress))
+            self._refuse_failure(self._glance(progress))
             return None
 
         answered = eventually(look, ROLLOUT_SECONDS, lambda: f"http://{host} never answered {text!r}: {self._seen()}")
@@ -104,9 +101,13 @@ class PullRequest:
     def gone(self, progress: OnProgress | None = None) -> float:
         """Seconds until the namespace was gone; then volumes and images must be too, and the API say so."""
         platform, namespace = self.platform, self.namespace
-        # Nothing to wait for is an error to kubectl.
-        with suppress(NotAsExpected):
-            platform.kubectl("wait", "--for=delete", f"namespace/{namespace}", f"--timeout={GONE_SECONDS}s")
+        words = ("wait", "--for=delete", f"namespace/{namespace}", f"--timeout={GONE_SECONDS}s")
+        quiet = subprocess.DEVNULL
+        # Its exit code says nothing: that there is nothing to wait for is an error to kubectl.
+        with subprocess.Popen(platform.kubectl_command(*words), stdout=quiet, stderr=quiet) as waiting:
+            while waiting.poll() is None:
+                self._glance(progress)
+                time.sleep(POLL_SECONDS)
         seconds = time.time() - self._began()
         eventually(lambda: not platform.namespaces(namespace), 5, lambda: f"The namespace {namespace} is still there.")
         for what, left in (("volumes", platform.volumes), ("images", platform.images)):
@@ -122,6 +123,13 @@ class PullRequest:
             return next((body for body in bodies if containing in body), None)
 
         return eventually(look, COMMENT_SECONDS, lambda: f"No comment on {self.web_page} says {containing!r}.")
+
+    def _glance(self, progress: OnProgress | None) -> Json | None:
+        """At the API, if it wasn't asked just now."""
+        if time.monotonic() - self._glanced < ASK_EVERY:
+            return None
+        self._glanced = time.monotonic()
+        return self._environment(progress)
 
     def _environment(self, progress: OnProgress | None) -> Json | None:
         found = self.platform.environment(self.namespace)
