@@ -54,10 +54,6 @@ class Database:
         except Exception as error:
             raise _translated(error, with_place) from error
 
-    async def ping(self) -> None:
-        async with self.read() as session:
-            await session.execute(text("SELECT 1"))
-
     async def aclose(self) -> None:
         await self._engine.dispose()
 

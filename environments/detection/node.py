@@ -69,10 +69,6 @@ def detect_start(folder: Folder) -> Detection | None:
     return _detect(folder, "start")
 
 
-def has_package(folder: Folder) -> bool:
-    return PACKAGE in folder.names
-
-
 def read_package(folder: Folder) -> Package | None:
     """None when there is none or when it is no JSON object; never an exception."""
     text = folder.text(PACKAGE)

@@ -48,3 +48,13 @@ def test_a_value_that_is_none_ends_the_process_with_a_sentence(monkeypatch: pyte
         load_settings()
     assert "CATALYST_API__PORT: Input should be a valid integer" in str(end.value)
     assert "secret" not in str(end.value)
+
+
+def test_what_the_local_platform_and_the_tests_read_is_documented_too() -> None:
+    """They read the environment themselves, and so do shell scripts."""
+    root, page = PAGE.parents[1], PAGE.read_text()
+    places = [*(root / "deploy" / "local").rglob("*.*"), *(root / "tests").rglob("*.py")]
+    texts = [path.read_text() for path in places if path.suffix in (".py", ".sh")]
+    read = {name for text in texts for name in re.findall(r"(?:environ(?:\.get)?[(\[]\"|\$\{)(CATALYST_\w+)", text)}
+    assert {"CATALYST_STATE", "CATALYST_CACHE", "CATALYST_CORPORA"} <= read
+    assert {name for name in read if f"`{name}`" not in page} == set()
