@@ -147,12 +147,13 @@ async def test_a_failed_build_is_told_and_a_push_recovers(world: World) -> None:
     await preview.becomes(Phase.READY, B)
 
 
-async def test_a_rollout_waits_out_a_registry_that_is_down(world: World) -> None:
+async def test_a_teardown_waits_out_a_registry_that_hangs(world: World) -> None:
     preview = await world.open()
     await preview.becomes(Phase.READY, A)
     world.registry.hangs.add("repositories")
     await preview.close()
-    await asyncio.sleep(0)
+    await world.until(lambda: "repositories" in dict(world.registry.calls), "the registry is asked what is left")
+    assert preview.resource is not None, "the finalizer stays until the registry has said so"
     world.registry.heal()
     await preview.is_over()
 

@@ -9,7 +9,7 @@ from activities.protocols import OwnerGone, OwnerRefused, Owners
 from environments.model import EnvironmentKey, NamespaceName, PullRequestKey
 from environments.names import environment_workflow_id, pull_request_workflow_id
 from environments.work import Request
-from gateways.temporal.fake import InMemoryOwners
+from gateways.temporal.fake import InMemoryOwners, Told
 from tests.workflows.world import Preview, World
 
 UNKNOWN = PullRequestKey(forge="gitea", repository_id=10**15, number=1)
@@ -42,9 +42,14 @@ async def test_starting_and_signalling_one_that_runs(owners: Owners, preview: Pr
     assert await owners.wake_pull_request(preview.key, "look", BY, may_start=True)
 
 
-async def test_an_environment_is_woken(owners: Owners) -> None:
-    assert not await owners.runs(environment_workflow_id(NOWHERE))
+async def test_an_environment_is_woken(owners: Owners, world: World) -> None:
+    workflow_id = environment_workflow_id(NOWHERE)
+    assert not await owners.runs(workflow_id)
     await owners.wake_environment(NOWHERE)
+    if isinstance(owners, InMemoryOwners):
+        assert owners.told == [Told(workflow_id, "look", None)]
+    else:  # it sees that there is nothing, and may have ended by now
+        assert (await world.client.get_workflow_handle(workflow_id).describe()).workflow_type == "EnvironmentWorkflow"
 
 
 async def test_asking_nobody_is_gone(owners: Owners) -> None:
