@@ -5,7 +5,6 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
-from environments.declared import DeclaredEnvironment, override_object, parse_environment
 from temporalio import activity
 
 from activities.errors import gateway_errors
@@ -13,6 +12,7 @@ from activities.guards import Guards
 from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
 from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
 from environments import labels, names
+from environments.declared import DeclaredEnvironment, override_object, parse_environment
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
 from environments.readiness import health
 from environments.report import status_object
@@ -56,6 +56,8 @@ class EnvironmentActivities:
             await self.cluster.apply(status, manager=labels.MANAGER, force=True, subresource="status")
         except (ClusterGone, ClusterConflict):
             activity.logger.debug("no resource to write a status to any more")
+        if publication.identity is None:
+            return
         if report.phase is Phase.DELETED:
             await self.index.remove(report.namespace, report.uid)
             return
@@ -78,9 +80,16 @@ class EnvironmentActivities:
         request = work.request
         home = await self.cluster.get(namespace_ref(request.namespace))
         if home is None or "deletionTimestamp" in home["metadata"]:
+            if work.was.phase is Phase.FAILED:
+                return work.was
             text = f"Its namespace {request.namespace} was deleted by hand. Retry, or a push, brings it back."
             return Verdict(phase=Phase.DEGRADED, reason="NamespaceDeleted", message=text)
         mine = {labels.UID: request.uid}
+        if work.was.phase is Phase.FAILED:
+            # What an older rollout started may still run there: it stays fenced in, whatever became of the newest.
+            if home["metadata"].get("labels", {}).get(labels.UID) == request.uid:
+                await self.guards.apply(request)
+            return work.was
         _, deployments, pods = await asyncio.gather(
             self.guards.apply(request),
             self.cluster.list(DEPLOYMENT, request.namespace, mine),

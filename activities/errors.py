@@ -12,6 +12,12 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
+class ChangedMeanwhile(GatewayError):
+    """Somebody else wrote between our read and our write: the same call works on what is there now."""
+
+    retryable = True
+
+
 def gateway_errors(method: Callable[Given, Awaitable[Result]]) -> Callable[Given, Awaitable[Result]]:
     """Keeps the sentence, names the type, and passes on what the gateway knows about trying again."""
 

@@ -81,7 +81,11 @@ class ReconcileActivities:
 
         async def one(call: Awaitable[bool]) -> bool:
             async with slots:
-                return await call
+                try:
+                    return await call
+                except GatewayError as error:  # one that can't be reached must not starve those behind it
+                    activity.logger.warning("not reconciled, until the next time: %s", error)
+                    return False
 
         return sum(await asyncio.gather(*(one(call) for call in calls)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from temporalio import activity
 
-from activities.errors import gateway_errors
+from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.guards import Guards
 from activities.heartbeats import heartbeats
 from activities.kinds import environment_ref, namespace_ref, project_ref
@@ -90,7 +90,9 @@ class RolloutActivities:
     async def prepare(self, request: RolloutRequest) -> Message | None:
         """The namespace with its guards, and the fence set to this rollout; why not, when it is somebody else's.
         The only place that creates an environment namespace (design: rule 2)."""
-        await self._declared(request)
+        declared = await self._declared(request)
+        if not declared.has_finalizer:
+            await self._hold(request)
         held = await self._take_namespace(request)
         if held is None:
             await self.guards.apply(request)
@@ -161,6 +163,19 @@ class RolloutActivities:
         if "deletionTimestamp" in stored["metadata"]:
             raise Superseded("The Environment of this rollout is being deleted.")
         return parse_environment(stored, home)
+
+    async def _hold(self, request: RolloutRequest) -> None:
+        """Who made the resource by hand didn't write our finalizer: it comes before anything exists for it (design: rule 3)."""
+        ref = environment_ref(request.key)
+        stored = await self.cluster.get(ref)
+        if stored is None or stored["metadata"]["uid"] != request.uid:
+            raise Superseded("The Environment of this rollout is gone.")
+        kept = [*(stored["metadata"].get("finalizers") or ()), labels.FINALIZER]
+        version = stored["metadata"]["resourceVersion"]
+        try:
+            await self.cluster.patch(ref, {"metadata": {"finalizers": kept, "resourceVersion": version}})
+        except ClusterConflict as error:
+            raise ChangedMeanwhile(f"The Environment was changed at the same moment: {error}") from error
 
     async def _take_namespace(self, request: RolloutRequest) -> Message | None:
         wanted = environment_namespace_object(

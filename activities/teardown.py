@@ -8,7 +8,7 @@ from datetime import timedelta
 from prometheus_client import Counter
 from temporalio import activity
 
-from activities.errors import gateway_errors
+from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.heartbeats import heartbeats
 from activities.kinds import CLAIM, DEPLOYMENT, POD, REPLICA_SET, VOLUME, environment_ref, namespace_ref
 from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Kind, ObjectRef, Registry
@@ -81,6 +81,8 @@ class TeardownActivities:
             await self.cluster.patch(environment_ref(key), patch)
         except ClusterGone:
             return
+        except ClusterConflict as error:
+            raise ChangedMeanwhile(f"{key.namespace}/{key.name} was changed at the same moment: {error}") from error
         await self.audit.record("catalyst", "torn down", f"{key.namespace}/{key.name}", {})
 
     async def _close_fence(self, request: TearDownRequest) -> None:
@@ -118,6 +120,8 @@ class TeardownActivities:
             activity.logger.info("pods are still there; the namespace is deleted all the same")
 
     async def _remove_images(self, request: TearDownRequest) -> None:
+        if await self._is_somebody_elses(request):
+            return
         for repository in await self._images(request):
             await self.registry.delete_repository(repository)
 
@@ -129,15 +133,22 @@ class TeardownActivities:
         return remaining
 
     async def _remaining(self, request: TearDownRequest) -> Remaining:
-        home, volumes, images = await asyncio.gather(self._home(request), self._volumes(request), self._images(request))
+        is_held, home, volumes, images = await asyncio.gather(
+            self._is_somebody_elses(request), self._home(request), self._volumes(request), self._images(request)
+        )
+        if is_held:
+            return Remaining()
         return Remaining(namespace=home is not None, volumes=tuple(volumes), images=tuple(images))
 
     async def _home(self, request: TearDownRequest) -> KubernetesObject | None:
         """The namespace, when it is this environment's: somebody else's of that name is never touched (design: Names)."""
         found = await self.cluster.get(namespace_ref(request.namespace))
-        own = found["metadata"].get("labels", {}) if found else {}
-        is_ours = own.get(labels.MANAGED_BY) == labels.MANAGER and own.get(labels.UID) == request.uid
-        return found if is_ours else None
+        return found if found and _is_of(found, request) else None
+
+    async def _is_somebody_elses(self, request: TearDownRequest) -> bool:
+        """Then so are the volumes and the images under its name: names alone prove nothing (design: Names)."""
+        found = await self.cluster.get(namespace_ref(request.namespace))
+        return found is not None and not _is_of(found, request)
 
     async def _volumes(self, request: TearDownRequest) -> list[str]:
         found = await self.cluster.list(VOLUME)
@@ -159,6 +170,11 @@ class TeardownActivities:
             return f"{what} went by itself."
         await self.audit.record("catalyst", "took off finalizer", f"{ref.namespace}/{ref.name}", {"finalizer": holders})
         return f"{what} was held by the finalizer {holders}, which was taken off."
+
+
+def _is_of(namespace: KubernetesObject, request: TearDownRequest) -> bool:
+    own = namespace["metadata"].get("labels", {})
+    return bool(own.get(labels.MANAGED_BY) == labels.MANAGER and own.get(labels.UID) == request.uid)
 
 
 def _finalizers(obj: KubernetesObject) -> list[str]:

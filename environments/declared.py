@@ -50,7 +50,9 @@ class DeclaredEnvironment(Value):
     branch: str
     pull_request_number: int | None
     pull_request: PullRequestKey | None
-    """The pull request that owns it; None: somebody made it by hand."""
+    """The pull request that owns it, which must be one of the project's own repository; None: somebody made it by hand."""
+    has_finalizer: bool = False
+    """Whether its deletion waits for teardown already."""
     type: str
     """Key of the template."""
     retry: int
@@ -78,7 +80,8 @@ def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObj
         sha=_sha(source.get("commitSha")),
         branch=_text(source.get("branch")) or DEFAULT_BRANCH,
         pull_request_number=_count(source.get("prNumber")),
-        pull_request=_pull_request(_mapping(metadata.get("annotations")).get(labels.PULL_REQUEST)),
+        pull_request=_pull_request(metadata, project_namespace),
+        has_finalizer=labels.FINALIZER in (metadata.get("finalizers") or ()),
         type=_text(spec.get("type")) or DEFAULT_TYPE,
         retry=_count(spec.get("retry")) or 0,
         overrides=_overrides(stored, notes),
@@ -187,9 +190,12 @@ def _source(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return _mapping(sources[0] if isinstance(sources, list) and sources else spec.get("source"))
 
 
-def _pull_request(annotation: object) -> PullRequestKey | None:
-    match = re.fullmatch(r"([a-z]+)/([0-9]{1,18})/([0-9]{1,18})", annotation) if isinstance(annotation, str) else None
-    return PullRequestKey(forge=match[1], repository_id=int(match[2]), number=int(match[3])) if match else None
+def _pull_request(metadata: Mapping[str, Any], project_namespace: KubernetesObject) -> PullRequestKey | None:
+    """Anybody who may write here can name any pull request: only where the resource lies says whose it is (design: rule 11)."""
+    annotation = _mapping(metadata.get("annotations")).get(labels.PULL_REQUEST)
+    key = labels.parse_pull_request_annotation(annotation) if isinstance(annotation, str) else None
+    own = _mapping(project_namespace["metadata"].get("annotations")).get(labels.REPOSITORY)
+    return key if key is not None and own == f"{key.forge}/{key.repository_id}" else None
 
 
 def _sha(value: object) -> CommitSha | None:

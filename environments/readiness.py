@@ -77,7 +77,9 @@ def given_up(last: Readiness, after: timedelta) -> Readiness:
 def health(rollout: int, deployments: Sequence[KubernetesObject], pods: Sequence[KubernetesObject]) -> Health:
     """Ready while every Deployment has a pod that answers; otherwise Degraded, for the reason that `judge` finds."""
     found = judge(rollout, deployments, pods)
-    if deployments and all(_answers(deployment) for deployment in deployments):
+    # A pod that an older rollout left running answers too, with the wrong commit (design: rule 9).
+    is_ours = _not_out(_by_rollout(rollout, pods)[1]) is None
+    if is_ours and deployments and all(_answers(deployment) for deployment in deployments):
         return Health(phase=Phase.READY)
     reason, text = found.reason or "NotAvailable", found.message or "Nothing of it answers."
     return Health(

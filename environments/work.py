@@ -234,7 +234,8 @@ class Publication(Value):
     """What is written about an environment wherever people look."""
 
     key: EnvironmentKey
-    identity: EnvironmentIdentity
+    identity: EnvironmentIdentity | None
+    """None: it lies where no environment can be; its status says so, and the index has no row for it."""
     pull_request: PullRequestKey | None
     report: EnvironmentReport
 

@@ -14,13 +14,19 @@ class InMemoryIndex:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], IndexRow] = {}
         """By namespace and uid."""
+        self.fails: Exception | None = None
+        """What every write raises while it is set."""
 
     async def put(self, row: IndexRow) -> None:
+        if self.fails is not None:
+            raise self.fails
         stored = self.rows.get((row.namespace, row.uid))
         if stored is None or _may_follow(stored, EnvironmentReport.model_validate(row.report)):
             self.rows[row.namespace, row.uid] = row
 
     async def remove(self, namespace: str, uid: str) -> None:
+        if self.fails is not None:
+            raise self.fails
         stored = self.rows.get((namespace, uid))
         if stored is not None:
             report = {**stored.report, "phase": Phase.DELETED.value, "url": None}

@@ -43,9 +43,11 @@ class _Activity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         subject = input.args[0] if input.args else None
         with structlog.contextvars.bound_contextvars(**context_of(subject), activity=activity.info().activity_type):
-            result = await self.next.execute_activity(input)
-        self._progress.note()
-        return result
+            try:
+                return await self.next.execute_activity(input)
+            finally:
+                # One that failed is progress too: a worker whose cluster is down must not be restarted for it.
+                self._progress.note()
 
 
 def context_of(subject: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 CALL = timedelta(seconds=30)
 """One attempt to talk to forge or cluster."""
@@ -28,10 +28,12 @@ def kind_of(error: ActivityError) -> str:
     return (cause.type if isinstance(cause, ApplicationError) else None) or "Unavailable"
 
 
-def sentence(error: ActivityError) -> str:
+def sentence(error: FailureError) -> str:
     """The gateway's own words, also behind a time-out that ended its retries."""
     cause = _innermost(error)
-    return cause.message if isinstance(cause, ApplicationError) else f"{error.activity_type} got no answer in time."
+    if isinstance(cause, ApplicationError):
+        return cause.message
+    return f"{error.activity_type if isinstance(error, ActivityError) else 'A call'} got no answer in time."
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -1,11 +1,19 @@
 """One workflow per Environment resource, whoever made it, until it is gone. Workflow id: names.environment_workflow_id."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -31,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import visibility
-    from workflows.calling import CALL, FEW, HEARTBEAT, ONCE, RETRY, sentence
+    from workflows.calling import CALL, FEW, HEARTBEAT, ONCE, RETRY, may_pass, sentence
     from workflows.messages import EnvironmentInput, EnvironmentResult, EnvironmentSnapshot, EnvironmentState
     from workflows.rollout import RolloutWorkflow
 
@@ -52,6 +60,9 @@ NEXT_ROLLOUT = timedelta(minutes=1)
 """After a rollout that failed for a cause that may pass by itself."""
 LONGEST_WRITE = CALL + TRY_AGAIN
 """For so long an activity that a dead worker left behind may still write; then teardown looks again (design: rule 2)."""
+ENDING = timedelta(seconds=30)
+"""For a cancelled rollout."""
+MOST_OF_A_REFUSAL = 400
 GOODBYE = timedelta(seconds=30)
 """What the last report may take."""
 IDLE = (Phase.READY, Phase.DEGRADED)
@@ -71,16 +82,20 @@ class EnvironmentWorkflow:
         self._pauses = 0
         # After continue-as-new the last report is written once more: its write may have been cut off.
         self._published = None if given.state else self._state.report
+        self._asked = 0
+        """How often the pull request asked to be told again."""
+        self._told = None if given.state else (self._asked, self._state.report)
 
     @workflow.run
     async def run(self, given: EnvironmentInput) -> EnvironmentResult:
-        publishing = asyncio.create_task(self._keep_publishing())
+        beside = (asyncio.create_task(self._keep_publishing()), asyncio.create_task(self._keep_telling()))
         try:
             while not await self._is_over():
                 await self._next_event()
                 await self._continue_as_new_if_long()
         finally:
-            publishing.cancel()
+            for task in beside:
+                task.cancel()
         return EnvironmentResult(message=Message(reason="Gone", text="Everything of it is gone."))
 
     # --- what happens --------------------------------------------------------------------------------------------
@@ -89,6 +104,11 @@ class EnvironmentWorkflow:
     def look(self) -> None:
         """Something changed: the resource, its guards, its workload."""
         self._news = True
+
+    @workflow.signal
+    def tell(self) -> None:
+        """From the pull request: it was lost for a while, or didn't know yet that this is its environment."""
+        self._asked += 1
 
     @workflow.signal
     def new_commit(self, request: Request) -> None:
@@ -112,8 +132,10 @@ class EnvironmentWorkflow:
         self._news = True
 
     @workflow.signal
-    async def close(self, request: Request) -> None:
-        await self._close(request)
+    def close(self, request: Request) -> None:
+        """Carried out by the main loop: an error in a signal's handler would end the workflow."""
+        self._keep(close=request)
+        self._news = True
 
     @workflow.update(name="new_commit")
     def new_commit_now(self, request: Request) -> str:
@@ -131,7 +153,8 @@ class EnvironmentWorkflow:
 
     @workflow.update(name="override")
     async def override_now(self, request: OverrideRequest) -> str:
-        answer = await self._write_override(request)
+        with _answers():
+            answer = await self._write_override(request)
         self._news = True
         return answer
 
@@ -143,7 +166,8 @@ class EnvironmentWorkflow:
 
     @workflow.update(name="close")
     async def close_now(self, request: Request) -> str:
-        return await self._close(request)
+        with _answers():
+            return await self._close(request)
 
     @close_now.validator
     def _may_close(self, request: Request) -> None:
@@ -167,7 +191,7 @@ class EnvironmentWorkflow:
         self._news = False
         try:
             is_over = await self._act(await self._observe())
-        except ActivityError as error:
+        except (ActivityError, ApplicationError) as error:
             if is_cancelled_exception(error):
                 raise
             self._report(reason="Waiting", message=f"{sentence(error)} It is tried again.")
@@ -181,6 +205,10 @@ class EnvironmentWorkflow:
             return await self._remove(seen)
         self._pauses = 0
         self._take_on(seen)
+        if self._state.close is not None:
+            await self._close(self._state.close)
+            self._keep(close=None)
+            return False
         await self._write_overrides()
         if seen.problem or seen.target is None or seen.identity is None or seen.namespace is None:
             await self._cancel_rollout()
@@ -190,14 +218,18 @@ class EnvironmentWorkflow:
         elif self._is_due(seen):
             await self._cancel_rollout()
             self._start_rollout(seen)
-        elif self._rolling is None and self._state.verdict and self._state.verdict.phase in IDLE:
+        elif self._rolling is None and self._state.verdict:
             await self._check(self._state.verdict)
         return False
 
     def _take_on(self, seen: Observation) -> None:
         """A resource of the same name made anew is another environment."""
         if seen.uid != self._state.uid:
-            self._state = EnvironmentState(suspect_until=self._state.suspect_until, overrides=self._state.overrides)
+            self._state = EnvironmentState(
+                suspect_until=self._state.suspect_until,
+                overrides=self._state.overrides,
+                close=self._state.close if self._state.uid is None else None,
+            )
         self._keep(
             uid=seen.uid,
             identity=seen.identity,
@@ -252,24 +284,30 @@ class EnvironmentWorkflow:
                 static_summary=f"{request.target.sha[:7]} → {request.namespace}",
             )
         except FailureError as error:
-            if is_cancelled_exception(error):
-                return
             text = f"The rollout ended without a result: {error}. Retry starts another one."
-            result = RolloutResult(verdict=Verdict(phase=Phase.FAILED, reason="RolloutLost", message=text))
-        self._finish(request, result)
+            result = RolloutResult(
+                verdict=Verdict(phase=Phase.FAILED, reason="RolloutLost", message=text),
+                # What a lost workflow of this environment began is still ending.
+                is_passing=isinstance(error, WorkflowAlreadyStartedError),
+            )
+        # One that we cancelled has nothing to say any more; one that somebody cancelled in Temporal has.
+        if self._rolling is not None and request.rollout == self._state.rollout:
+            self._finish(request, result)
 
     def _finish(self, request: RolloutRequest, result: RolloutResult) -> None:
         self._rolling = None
         self._news = True
-        if result.verdict.reason == "Superseded":
-            self._keep(attempted=None)  # looked at again: whatever the cluster wants now
+        if result.verdict.reason == "Superseded" and not self._state.was_superseded:
+            self._keep(attempted=None, was_superseded=True)  # looked at again: whatever the cluster wants now
             return
-        self._keep(verdict=result.verdict)
+        # Twice in a row isn't a race: said, and tried again with pauses.
+        is_superseded = result.verdict.reason == "Superseded"
+        self._keep(verdict=result.verdict, was_superseded=is_superseded)
         self._report(steps=result.steps, notes=result.notes)
         if result.verdict.phase is Phase.READY:
             self._report(deployed_sha=request.target.sha)
         self._tell(result.verdict)
-        if result.is_passing:
+        if result.is_passing or is_superseded:
             self._keep(retry_at=workflow.now() + NEXT_ROLLOUT)
 
     async def _cancel_rollout(self) -> None:
@@ -279,13 +317,18 @@ class EnvironmentWorkflow:
         self._keep(suspect_until=workflow.now() + LONGEST_WRITE)
         self._rolling.cancel()
         rolling, self._rolling = self._rolling, None
-        await workflow.wait([rolling])
+        # One that can't end (its task fails in Temporal) must not hold up what comes next: its writes are fenced.
+        await workflow.wait([rolling], timeout=ENDING.total_seconds())
 
     async def _check(self, was: Verdict) -> None:
         assert self._state.attempted is not None
         work = CheckRequest(request=self._state.attempted, was=was)
         found = await self._call(EnvironmentActivities.check, work, CALL)
+        if found == was and found.phase not in IDLE:
+            return
         self._keep(verdict=found)
+        if found.phase is Phase.READY:
+            self._report(deployed_sha=self._state.attempted.target.sha)
         self._tell(found)
 
     def _tell(self, verdict: Verdict) -> None:
@@ -301,9 +344,16 @@ class EnvironmentWorkflow:
 
     async def _write_overrides(self) -> None:
         while self._state.overrides:
-            first, *rest = self._state.overrides
-            await self._write_override(first)
-            self._keep(overrides=tuple(rest))
+            first = self._state.overrides[0]
+            try:
+                await self._write_override(first)
+            except ActivityError as error:
+                if is_cancelled_exception(error) or may_pass(error):
+                    raise
+                # One that the cluster will never take must not hold up every push after it.
+                refused = f"The override by {first.by} was refused: {sentence(error)}"
+                self._report(notes=(*self._state.report.notes, refused[:MOST_OF_A_REFUSAL]))
+            self._keep(overrides=self._state.overrides[1:])  # others may have come in meanwhile
 
     async def _write_override(self, request: OverrideRequest) -> str:
         if self._state.uid is None:
@@ -316,7 +366,11 @@ class EnvironmentWorkflow:
         """A preview is its pull request's: the wish goes there. Any other environment is deleted."""
         if self._state.pull_request is not None:
             owner = workflow.get_external_workflow_handle(pull_request_workflow_id(self._state.pull_request))
-            await owner.signal("close", request)
+            try:
+                await owner.signal("close", request)
+            except FailureError as error:
+                text = "Its pull request's workflow doesn't run; Reconcile starts it within a minute: try again then."
+                raise ApplicationError(text, type="OwnerGone") from error
             return "The preview is being removed; retry starts it again."
         if self._state.uid is not None:
             await self._call(EnvironmentActivities.delete, DeleteRequest(key=self._key, uid=self._state.uid), CALL)
@@ -382,10 +436,13 @@ class EnvironmentWorkflow:
 
     async def _say_goodbye(self) -> None:
         try:
-            await workflow.wait_condition(lambda: self._published == self._state.report, timeout=GOODBYE)
+            await workflow.wait_condition(self._is_all_told, timeout=GOODBYE)
         except TimeoutError:
             workflow.logger.warning("the last report could not be written in time")
         await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def _is_all_told(self) -> bool:
+        return self._published == self._state.report and self._told == (self._asked, self._state.report)
 
     # --- telling -------------------------------------------------------------------------------------------------
 
@@ -397,12 +454,20 @@ class EnvironmentWorkflow:
             report = self._state.report
             shown = self._show(shown)
             try:
-                await asyncio.gather(self._publish(), self._tell_pull_request())
+                await self._publish()
             except ActivityError as error:
                 workflow.logger.warning("publishing failed: %s", sentence(error))
                 await workflow.sleep(TRY_AGAIN)
                 continue
             self._published = report
+
+    async def _keep_telling(self) -> None:
+        """The pull request hears of it whatever the status or the index are waiting for."""
+        while True:
+            await workflow.wait_condition(lambda: self._told != (self._asked, self._state.report))
+            told = self._asked, self._state.report
+            await self._tell_pull_request()
+            self._told = told
 
     def _show(self, before: dict[Any, str | None]) -> dict[Any, str | None]:
         """For Temporal's own UI."""
@@ -423,8 +488,8 @@ class EnvironmentWorkflow:
         return now
 
     async def _publish(self) -> None:
-        if self._state.identity is None:
-            return
+        if not self._state.report.uid:
+            return  # no resource was seen yet
         publication = Publication(
             key=self._key,
             identity=self._state.identity,
@@ -502,6 +567,15 @@ class EnvironmentWorkflow:
         if workflow.info().is_continue_as_new_suggested() and self._rolling is None:
             await workflow.wait_condition(workflow.all_handlers_finished)
             workflow.continue_as_new(EnvironmentInput(key=self._key, state=self._state))
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """An update's failure is a sentence for who asked, not "Activity task failed"."""
+    try:
+        yield
+    except ActivityError as error:
+        raise ApplicationError(sentence(error), type="NotDone") from error
 
 
 def _until(moment: datetime) -> timedelta:

@@ -14,7 +14,7 @@ from environments.model import (
 )
 from environments.policy import Wishes
 from environments.report import EnvironmentReport
-from environments.work import Declared, OverrideRequest, RolloutRequest, Verdict
+from environments.work import Declared, OverrideRequest, Request, RolloutRequest, Verdict
 
 
 class PullRequestState(Value):
@@ -25,6 +25,10 @@ class PullRequestState(Value):
     """What may have been declared, whether or not an answer came back."""
     declared: Declared | None = None
     report: EnvironmentReport | None = None
+    is_removing: bool = False
+    """The deletion under way is our own, and nobody's wish."""
+    overrides: tuple[OverrideRequest, ...] = ()
+    """Taken by signal, not yet handed to the environment."""
 
 
 class PullRequestInput(Value):
@@ -70,6 +74,10 @@ class EnvironmentState(Value):
     wants_retry: bool = False
     overrides: tuple[OverrideRequest, ...] = ()
     """Taken, not yet written."""
+    close: Request | None = None
+    """Taken by signal, not yet carried out."""
+    was_superseded: bool = False
+    """The newest rollout found its number overtaken, though the resource asks for nothing else."""
 
 
 class EnvironmentInput(Value):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
@@ -51,7 +51,8 @@ class PullRequestWorkflow:
         self._environment = state.environment or given.environment
         self._is_settled = False
         self._news = False
-        self._is_removing = False
+        self._is_removing = state.is_removing
+        self._overrides = state.overrides
         self._seen: PullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._told: PullRequestReport | None = None
@@ -102,9 +103,11 @@ class PullRequestWorkflow:
             self._note_deletion()
 
     @workflow.signal
-    async def override(self, request: OverrideRequest) -> None:
-        """Set or reset what was detected, for this environment."""
-        await self._hand_over(request)
+    def override(self, request: OverrideRequest) -> None:
+        """Set or reset what was detected, for this environment. Handed over by the main loop: an error in a signal's handler
+        would end the workflow."""
+        self._overrides = (*self._overrides, request)
+        self._news = True
 
     @workflow.update(name="new_commit")
     def new_commit_now(self, request: Request) -> str:
@@ -215,6 +218,27 @@ class PullRequestWorkflow:
             return not result.may_change
         self._declared = result.declared
         self._is_removing = False
+        if self._report is None or self._report.uid != result.declared.uid:
+            await self._ask_to_be_told()
+        return await self._hand_over_all()
+
+    async def _ask_to_be_told(self) -> None:
+        """What the environment said before its uid was known here, or while this workflow was lost, was not heard."""
+        if self._environment is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(environment_workflow_id(self._environment)).signal("tell")
+        except FailureError:
+            workflow.logger.info("the environment's workflow doesn't run; Reconcile starts it")
+
+    async def _hand_over_all(self) -> bool:
+        while self._overrides:
+            try:
+                await self._hand_over(self._overrides[0])
+            except ApplicationError as error:
+                self._message = Message(reason="Waiting", text=error.message)
+                return False
+            self._overrides = self._overrides[1:]  # others may have come in meanwhile
         return True
 
     async def _remove(self) -> bool:
@@ -239,7 +263,11 @@ class PullRequestWorkflow:
         if self._environment is None:
             return
         owner = workflow.get_external_workflow_handle(environment_workflow_id(self._environment))
-        await owner.signal("override", request)
+        try:
+            await owner.signal("override", request)
+        except FailureError as error:
+            text = "The environment's workflow doesn't run; Reconcile starts it within a minute: try again then."
+            raise ApplicationError(text, type="OwnerGone") from error
 
     async def _stays_over(self) -> bool:
         """After teardown the signals are drained and the forge is asked once more (design: rule 6)."""
@@ -253,6 +281,7 @@ class PullRequestWorkflow:
 
     async def _keep_reporting(self) -> None:
         """Apart from the main loop: newest state wins, one write under way, tried again apart (design: rule 8)."""
+        failures = 0
         while True:
             await workflow.wait_condition(lambda: self._is_untold())
             told = self._view()
@@ -262,9 +291,18 @@ class PullRequestWorkflow:
                 await self._call(ReportActivities.report, told)
             except ActivityError as error:
                 workflow.logger.warning("reporting failed: %s", sentence(error))
-                await workflow.sleep(TRY_AGAIN, summary="report again")
+                await self._pause_or_change(told, min(TRY_AGAIN * 2**failures, LOOK_AGAIN))
+                failures = min(failures + 1, 10)
                 continue
+            failures = 0
             self._told = told
+
+    async def _pause_or_change(self, told: PullRequestReport, pause: timedelta) -> None:
+        """A forge that refuses for ever (a locked conversation) isn't asked every few seconds for ever."""
+        try:
+            await workflow.wait_condition(lambda: self._view() != told, timeout=pause, timeout_summary="report again")
+        except TimeoutError:
+            pass
 
     def _view(self) -> PullRequestReport | None:
         if self._seen is None:
@@ -331,5 +369,10 @@ class PullRequestWorkflow:
 
     def _state(self) -> PullRequestState:
         return PullRequestState(
-            wishes=self._wishes, environment=self._environment, declared=self._declared, report=self._report
+            wishes=self._wishes,
+            environment=self._environment,
+            declared=self._declared,
+            report=self._report,
+            is_removing=self._is_removing,
+            overrides=self._overrides,
         )

@@ -27,6 +27,11 @@ def error_from(answer: httpx.Response, what: str) -> GatewayError:
     """The error for an answer that is no success; `what`: the request, as `GET /path`."""
     text = f"The forge answered {answer.status_code} to {what}: {_cause(answer)}"
     if answer.status_code in (404, 410):
+        if not _is_from_the_forge(answer):
+            # A proxy's page while the forge is down: taken for its word, every preview would be removed.
+            return ForgeUnavailable(
+                f"{text}. That is no answer of the forge's API: check its URL and what stands before it."
+            )
         return ForgeGone(f"{text}. It was deleted, or our account may not see it.")
     if answer.status_code in (401, 403):
         return ForgeRefused(f"{text}. Check the account of the forge's token and its scopes.")
@@ -43,6 +48,13 @@ def retry_after(answer: httpx.Response, now: datetime) -> timedelta | None:
     except (ValueError, TypeError, OverflowError):  # TypeError: a date without its zone
         return None
     return min(max(wait, timedelta(0)), MAX_WAIT)
+
+
+def _is_from_the_forge(answer: httpx.Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
 
 
 def _cause(answer: httpx.Response) -> str:

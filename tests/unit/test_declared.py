@@ -20,7 +20,7 @@ Held = tuple[str, dict[str, Any]]
 
 def home(**changed: str) -> KubernetesObject:
     own = {labels.TEAM: "acme", labels.PROJECT: "shop", labels.NAMESPACE_TYPE: "project"} | changed
-    return {"metadata": {"name": "acme-shop", "labels": own}}
+    return {"metadata": {"name": "acme-shop", "labels": own, "annotations": {labels.REPOSITORY: "gitea/12"}}}
 
 
 def stored(spec: Any, *held: Held, **metadata: Any) -> KubernetesObject:
