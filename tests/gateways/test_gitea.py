@@ -200,6 +200,14 @@ async def test_something_else_at_that_address() -> None:
     await forge.aclose()
 
 
+async def test_a_proxys_404_is_no_missing_pull_request() -> None:
+    """Taken for the forge's word, every preview would be removed while the forge is down behind its proxy."""
+    forge = answering(lambda request: httpx.Response(404, text="404 page not found"))
+    with pytest.raises(ForgeUnavailable, match="no answer of the forge's API"):
+        await forge.pull_request(1, 1)
+    await forge.aclose()
+
+
 async def test_our_comment_is_found_on_a_later_page() -> None:
     """Gitea answers all comments at once; a forge that pages them says so by its Link header."""
     edited: list[str] = []

@@ -218,6 +218,12 @@ class TestHealth:
         found = health(2, [deployment(availableReplicas=0)], [crash])
         assert (found.phase, found.reason, found.container) == (Phase.DEGRADED, "CrashLoop", "app")
 
+    def test_an_older_commits_pod_that_still_answers_makes_nothing_ready(self) -> None:
+        """The old pod stays until a new one answers: a push whose command fails would be called Ready otherwise (rule 9)."""
+        crash = stuck(container(waiting("CrashLoopBackOff"), lastState=ended(1)))
+        found = health(2, [deployment(availableReplicas=1)], [crash, pod(1, "old")])
+        assert (found.phase, found.reason) == (Phase.DEGRADED, "CrashLoop")
+
     def test_a_deployment_that_somebody_deleted_is_degraded(self) -> None:
         found = health(2, [], [])
         assert (found.phase, found.reason) == (Phase.DEGRADED, "NotCreated")
