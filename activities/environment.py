@@ -58,9 +58,6 @@ class EnvironmentActivities:
             activity.logger.debug("no resource to write a status to any more")
         if publication.identity is None:
             return
-        if report.phase is Phase.DELETED:
-            await self.index.remove(report.namespace, report.uid)
-            return
         await self.index.put(
             IndexRow(
                 namespace=report.namespace,
@@ -72,6 +69,9 @@ class EnvironmentActivities:
                 report=report.model_dump(mode="json"),
             )
         )
+        if report.phase is Phase.DELETED:
+            # In whatever order reports arrive, this was the last.
+            await self.index.remove(report.namespace, report.uid)
 
     @activity.defn
     @gateway_errors
