@@ -456,6 +456,8 @@ class EnvironmentWorkflow:
             try:
                 await self._publish()
             except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise  # going on would start a timer after the workflow's last command, which Temporal refuses for ever
                 workflow.logger.warning("publishing failed: %s", sentence(error))
                 await workflow.sleep(TRY_AGAIN)
                 continue
@@ -507,7 +509,9 @@ class EnvironmentWorkflow:
         owner = workflow.get_external_workflow_handle(pull_request_workflow_id(self._state.pull_request))
         try:
             await owner.signal("environment_changed", EnvironmentChanged(key=self._key, report=self._state.report))
-        except FailureError:
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
             workflow.logger.info("the pull request's workflow doesn't run; Reconcile starts it where it should")
 
     def _report(self, **update: Any) -> None:

@@ -228,7 +228,9 @@ class PullRequestWorkflow:
             return
         try:
             await workflow.get_external_workflow_handle(environment_workflow_id(self._environment)).signal("tell")
-        except FailureError:
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
             workflow.logger.info("the environment's workflow doesn't run; Reconcile starts it")
 
     async def _hand_over_all(self) -> bool:
@@ -266,6 +268,8 @@ class PullRequestWorkflow:
         try:
             await owner.signal("override", request)
         except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
             text = "The environment's workflow doesn't run; Reconcile starts it within a minute: try again then."
             raise ApplicationError(text, type="OwnerGone") from error
 
@@ -290,6 +294,8 @@ class PullRequestWorkflow:
             try:
                 await self._call(ReportActivities.report, told)
             except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise  # going on would start a timer after the workflow's last command, which Temporal refuses for ever
                 workflow.logger.warning("reporting failed: %s", sentence(error))
                 await self._pause_or_change(told, min(TRY_AGAIN * 2**failures, LOOK_AGAIN))
                 failures = min(failures + 1, 10)

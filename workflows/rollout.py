@@ -178,5 +178,7 @@ class RolloutWorkflow:
             self._told = self._progress()
             try:
                 await environment.signal("progress", self._told)
-            except FailureError:
+            except FailureError as error:
+                if is_cancelled_exception(error):
+                    raise
                 workflow.logger.info("the environment's workflow doesn't take progress")

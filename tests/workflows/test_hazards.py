@@ -141,6 +141,14 @@ class TestTelling:
         world.index.fails = None
         await preview.becomes(Phase.READY, A)
 
+    async def test_a_last_report_that_hangs_does_not_keep_the_workflow_from_ending(self, world: World) -> None:
+        preview = await world.open()
+        await preview.becomes(Phase.READY, A)
+        world.forge.hangs.add("put_comment")
+        await preview.close()
+        await preview.is_over(within=120)
+        world.forge.heal()
+
 
 class TestRollouts:
     async def test_one_that_was_cancelled_in_temporal_is_told_and_can_be_retried(self, world: World) -> None:
