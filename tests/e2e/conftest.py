@@ -37,6 +37,8 @@ def _platform(how: int) -> Iterator[Platform]:
     with Path(local["state"], "e2e.lock").open("w") as lock:
         fcntl.flock(lock, how)
         running = Platform(local)
+        if running.machine.pid("api") is None:  # a run that was cut off while it kept the API stopped
+            running.machine.start("api")
         try:
             until(running.is_answering, HEALTHY_SECONDS, "the API is ready", lambda: running.machine.log_tail("api"))
             yield running

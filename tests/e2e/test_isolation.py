@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +15,8 @@ from tests.e2e.test_samples import starts_to_listen
 from tests.e2e.world import Platform, Preview, sample
 
 CONNECT_SECONDS = 5
+CONNECT = f"""
+try() {{ timeout {CONNECT_SECONDS} bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null && echo $1; }}"""
 KUBELET = 10250
 APPLIED_SECONDS = 20
 """A new pod's address reaches the network rules some moments after it runs."""
@@ -27,26 +28,21 @@ class Place(NamedTuple):
     port: int
 
 
-def _reaches(preview: Preview, host: str, port: int) -> bool:
-    """Whether a TCP connection comes about, names resolved inside."""
-    connect = f"timeout {CONNECT_SECONDS} bash -c 'exec 3<>/dev/tcp/{host}/{port}' 2>/dev/null"
-    return preview.runs(f"{connect} && echo reached || echo shut").strip() == "reached"
-
-
-def _shut(preview: Preview, places: list[Place]) -> None:
-    reached = [place for place in places if _reaches(preview, place.host, place.port)]
-    assert not reached, f"{preview.namespace} reaches {reached}"
+def _reached(preview: Preview, places: list[Place]) -> list[Place]:
+    """Those to which a TCP connection comes about, asked all at once; names are resolved inside."""
+    lines = [f"try {number} {place.host} {place.port} &" for number, place in enumerate(places)]
+    said = preview.runs("\n".join([CONNECT, *lines, "wait"]))
+    return [places[number] for number in sorted(map(int, said.split()))]
 
 
 @pytest.fixture
-def pair(platform: Platform) -> tuple[Preview, Preview]:
-    """Two teams' previews; in the first somebody listens."""
-    first, second = platform.opened(sample("unrecognised")), platform.opened(sample("unrecognised"))
-    for preview in (first, second):
-        preview.becomes("Ready")
-    starts_to_listen(first)
-    first.answers("somebody listens here")
-    return first, second
+def first(platform: Platform) -> Preview:
+    """A shell in which somebody listens."""
+    preview = platform.opened(sample("unrecognised"))
+    preview.becomes("Ready")
+    starts_to_listen(preview)
+    preview.answers("somebody listens here")
+    return preview
 
 
 def _port(address: str) -> int:
@@ -71,8 +67,9 @@ def _setting(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def test_two_environments_cannot_reach_each_other(pair: tuple[Preview, Preview]) -> None:
-    first, second = pair
+def test_two_environments_cannot_reach_each_other(platform: Platform, first: Preview) -> None:
+    second = platform.opened(sample("unrecognised"))
+    second.becomes("Ready")
     pod = next(each for each in first.pods() if each["status"]["phase"] == "Running")
     service = first.machine.get("service", "web", first.namespace)
     assert service is not None
@@ -82,30 +79,28 @@ def test_two_environments_cannot_reach_each_other(pair: tuple[Preview, Preview])
         Place("its service", service["spec"]["clusterIP"], 80),
         Place("its service by name", f"web.{first.namespace}", 80),
     ]
-    for place in places:  # the same question from the same kind of pod, or "shut" would say nothing
-        assert _reaches(first, place.host, place.port), f"an environment reaches its own services, but not {place}"
-    _shut(second, places)
+    # The same question from the same kind of pod, or silence would say nothing.
+    first.until(lambda: len(_reached(first, places)) == len(places), APPLIED_SECONDS, "it reaches its own services")
+    assert _reached(second, places) == [], "another team's preview reaches them too"
 
 
-def test_no_environment_reaches_what_is_inside_the_platform(pair: tuple[Preview, Preview]) -> None:
-    first, local = pair[0], pair[0].platform.local
-    gateway = POD_GATEWAY.partition("/")[0]
+def test_no_environment_reaches_what_is_inside_the_platform(first: Preview) -> None:
+    local, gateway = first.platform.local, POD_GATEWAY.partition("/")[0]
     ports = {"the kubelet": KUBELET, "the API server": _api_server_port(first)}
     names = {"the registry": "registry", "Temporal": "temporal_address", "Temporal's UI": "temporal_ui"}
     names |= {"the forge": "forge_url", "our API": "api_url"}
     ports |= {what: _port(local[name]) for what, name in names.items()}
     places = [Place(what, host, port) for what, port in ports.items() for host in (PLATFORM_ADDRESS, gateway)]
     places += [Place("the API server", "kubernetes.default.svc", 443)]
-    _shut(first, places)
+    assert _reached(first, [*places, Place("itself", "web", 80)]) == [Place("itself", "web", 80)]
     assert not first.runs("ls /var/run/secrets/kubernetes.io 2>/dev/null || true").strip(), "it has a token"
 
 
-def test_an_environment_reaches_names_its_url_and_the_package_registries(pair: tuple[Preview, Preview]) -> None:
-    first = pair[0]
+def test_an_environment_reaches_names_its_url_and_the_package_registries(first: Preview) -> None:
     assert first.runs("getent hosts kubernetes.default.svc").strip(), "names are resolved"
     assert "somebody listens here" in _fetched_inside(first), "it doesn't reach its own URL"
-    for place in _registries():
-        assert _comes_to_reach(first, place), f"{first.namespace} doesn't reach the registry of {place.what}"
+    places = _registries()
+    first.until(lambda: _reached(first, places) == places, APPLIED_SECONDS, f"it reaches {places}")
 
 
 def _fetched_inside(preview: Preview) -> str:
@@ -119,13 +114,6 @@ def _fetched_inside(preview: Preview) -> str:
 
 def _api_server_port(preview: Preview) -> int:
     return _port(preview.machine.kubectl("config", "view", "--output=jsonpath={.clusters[0].cluster.server}").strip())
-
-
-def _comes_to_reach(preview: Preview, place: Place) -> bool:
-    deadline = time.monotonic() + APPLIED_SECONDS
-    while not (reached := _reaches(preview, place.host, place.port)) and time.monotonic() < deadline:
-        time.sleep(1)
-    return reached
 
 
 def test_what_keeps_an_environment_in_its_bounds_is_put_back(platform: Platform) -> None:
