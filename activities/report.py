@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status
 from temporalio import activity
 
 from activities.errors import gateway_errors
 from activities.protocols import Forge, Logs
+from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status
 from environments.work import PullRequestReport
 
 LOG_LINES = 30

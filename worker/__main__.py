@@ -132,8 +132,11 @@ async def _keep_house(settings: Settings) -> None:
     """Old logs go once a day."""
     logs = FileLogs(settings.logs.folder)
     while True:
-        removed = await asyncio.to_thread(logs.remove_older_than, settings.logs.keep_days)
-        if removed:
+        try:
+            removed = await asyncio.to_thread(logs.remove_older_than, settings.logs.keep_days)
+        except OSError as error:
+            LOG.warning("old logs could not be removed: %s; they are tried again tomorrow", error)
+        else:
             LOG.info("removed %d old logs", removed)
         await asyncio.sleep(timedelta(days=1).total_seconds())
 
