@@ -13,7 +13,7 @@ from activities.kinds import environment_ref, namespace_ref
 from activities.protocols import Cluster, ClusterConflict, Forge, Owners
 from environments import labels
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
-from environments.names import environment_namespace
+from environments.names import environment_namespace, environment_workflow_id
 from environments.project import project_object
 from environments.resources import (
     environment_key,
@@ -75,9 +75,12 @@ class PullRequestActivities:
         stored = await self.cluster.get(ref)
         if stored is None or not _belongs_to(stored, request.pull_request):
             return True
-        if "deletionTimestamp" not in stored["metadata"]:
+        is_new = "deletionTimestamp" not in stored["metadata"]
+        if is_new:
             await self.cluster.delete(ref, uid=stored["metadata"]["uid"])
-        await self.owners.wake_environment(request.key)
+        # Once is enough: asked again and again, the environment would look again and again.
+        if is_new or not await self.owners.runs(environment_workflow_id(request.key)):
+            await self.owners.wake_environment(request.key)
         return await self.cluster.get(ref) is None
 
     async def _apply(self, request: DeclareRequest) -> KubernetesObject:

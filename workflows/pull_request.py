@@ -30,7 +30,9 @@ with workflow.unsafe.imports_passed_through():
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
 TRY_AGAIN = timedelta(seconds=5)
-"""While something is being removed, or an outside system doesn't answer."""
+"""While something is being removed, or an outside system doesn't answer; doubled each time."""
+TRY_AGAIN_AT_MOST = timedelta(minutes=1)
+"""The environment's own news, or anybody's signal, ends the pause at any time."""
 GOODBYE = timedelta(seconds=30)
 """What the last report may take: it never holds up the end (design: rule 8)."""
 
@@ -50,6 +52,7 @@ class PullRequestWorkflow:
         self._message: Message | None = None
         self._environment = state.environment or given.environment
         self._is_settled = False
+        self._pauses = 0
         self._news = False
         self._is_removing = state.is_removing
         self._overrides = state.overrides
@@ -362,7 +365,8 @@ class PullRequestWorkflow:
         )
 
     async def _next_event(self) -> None:
-        at_most = LOOK_AGAIN if self._is_settled else TRY_AGAIN
+        self._pauses = 0 if self._is_settled else min(self._pauses + 1, 10)
+        at_most = LOOK_AGAIN if self._is_settled else min(TRY_AGAIN * 2 ** (self._pauses - 1), TRY_AGAIN_AT_MOST)
         try:
             await workflow.wait_condition(lambda: self._news, timeout=at_most, timeout_summary="look again")
         except TimeoutError:
