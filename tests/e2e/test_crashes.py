@@ -126,9 +126,7 @@ def test_thirty_webhooks_that_nobody_heard(platform_alone: Platform, opened: lis
 
     until(is_right, RECONCILED_SECONDS, "everything is as the forge has it", evidence)
     assert _heard(platform_alone, repository.id) == heard, "the webhooks were to be lost, but some arrived"
-    for preview in brief:
-        assert preview.report() == {}, "a pull request that came and went unheard never got an environment"
-    for preview in closed:
+    for preview in closed + brief:  # a brief one has a preview of short life only if Reconcile looked in its moment
         preview.is_gone()
 
 
