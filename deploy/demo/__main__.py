@@ -17,7 +17,7 @@ from rich.table import Table
 from deploy.demo import leftovers
 from deploy.demo.board import Board
 from deploy.demo.floor import Floor
-from deploy.demo.platform import LOCAL, NotAsExpected, Platform
+from deploy.demo.platform import LOCAL, NotAsExpected, Platform, host_of
 from deploy.demo.pull_request import PullRequest, sample
 from deploy.demo.samples import Act, acts
 from deploy.local import announce
@@ -26,6 +26,8 @@ from deploy.local.profile import Profile
 
 OWNER = "demo"
 FIGURES = LOCAL.with_name("demo.json")
+PAGE_LINES = 5
+"""Of what a preview answered, shown."""
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Demo:
         figures.opened_to_url = pull_request.answered(answer, self._progress(act))
         pull_request.reached("Ready", self._progress(act))
         self._board.end(act.name)
-        self._tell_answer(pull_request, answer, figures.opened_to_url)
+        self._tell_answer(pull_request, figures.opened_to_url)
         figures.floor_opened = Floor(self._platform, pull_request.namespace).applied(answer)
 
     def _see_failure(self, act: Act) -> None:
@@ -102,7 +104,7 @@ class Demo:
         seconds = pull_request.answered(act.changed_answer, self._progress(act))
         pull_request.reached("Ready", self._progress(act))
         self._board.end(act.name)
-        self._tell_answer(pull_request, act.changed_answer, seconds)
+        self._tell_answer(pull_request, seconds)
         figures.pushed_to_content = seconds
         floor = Floor(self._platform, pull_request.namespace)
         if act.answer is not None:
@@ -142,10 +144,11 @@ class Demo:
     def _head(self, act: Act, text: str) -> None:
         self._board.say(f"\n[bold]{act.name}[/] {escape(text)}")
 
-    def _tell_answer(self, pull_request: PullRequest, answer: str, seconds: float) -> None:
+    def _tell_answer(self, pull_request: PullRequest, seconds: float) -> None:
         found = self._platform.environment(pull_request.namespace) or {}
         self._say(f"{escape(str(found.get('url')))} answered after {seconds:.1f} s:")
-        self._quote(answer)
+        for line in self._platform.page(host_of(pull_request.namespace)).strip().splitlines()[:PAGE_LINES]:
+            self._quote(line)
 
     def _say(self, text: str) -> None:
         self._board.say(f"  [green]✓[/] {text}")
