@@ -35,9 +35,9 @@ check: ## lint, types, layers, unit tests
 
 test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q -n 3 tests/e2e
-	.venv/bin/python -m deploy.local down
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 tests/e2e
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/lifecycle
 
 bench: ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
 	@deploy/local/bootstrap.sh >&2

@@ -5,6 +5,7 @@ Nothing that comes in here can break out of its cell or fence, call a person, re
 
 import re
 import unicodedata
+from itertools import cycle
 
 ZERO_WIDTH_SPACE = "\u200b"
 """Forges look for mentions, references and links in the rendered text, where a backslash is gone: this stays."""
@@ -12,6 +13,7 @@ TRIGGERS = re.compile(r"[@#]|!(?=[0-9])|:(?=//)|www(?=\.)|gh-(?=[0-9])|(?:mailto
 SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=]")
 """What Markdown takes for more than itself, within a line or at its beginning; the rest stays as people search for it."""
 ORDERED = re.compile(r"^([0-9]+)([.)])")
+IN_BACKTICKS = re.compile(r"`([^`]+)`")
 URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/-]*)?")
 TURNING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control characters, marks that turn text around or hide, halves of characters, separators of lines."""
@@ -23,9 +25,15 @@ ENOUGH = 4
 
 def inline(text: str, limit: int) -> str:
     """As plain words on one line, at most `limit` characters before escaping."""
-    words = cut(one_line(text[: ENOUGH * limit]), limit)
-    guarded = TRIGGERS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, words)
-    return ORDERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\g<0>", guarded))
+    return _escaped(_shortened(text, limit))
+
+
+def sentence(text: str, limit: int) -> str:
+    """Like inline(), with what stands between two backticks in code style, as our sentences have names and files."""
+    parts = IN_BACKTICKS.split(_shortened(text, limit))
+    return "".join(
+        _code_or_words(part) if is_code else _escaped(part) for part, is_code in zip(parts, cycle((False, True)))
+    )
 
 
 def code(text: str, limit: int = 300) -> str:
@@ -56,6 +64,21 @@ def one_line(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shortened(text: str, limit: int) -> str:
+    return cut(one_line(text[: ENOUGH * limit]), limit)
+
+
+def _escaped(words: str) -> str:
+    guarded = TRIGGERS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, words)
+    return ORDERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\g<0>", guarded))
+
+
+def _code_or_words(part: str) -> str:
+    """What code style would leave out is worth more than the style."""
+    shown = code(part, len(part))
+    return shown if shown == f"`{part}`" else _escaped(f"`{part}`")
 
 
 def _shown(line: str) -> str:

@@ -6,7 +6,7 @@ The same view always gives the same text, so that an unchanged comment needs no 
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from environments.markdown import code, cut, fence, inline, link, one_line
+from environments.markdown import code, cut, fence, inline, link, one_line, sentence
 from environments.model import CommitSha, Message, Phase, PullRequest, Step, StepState, Value
 from environments.report import EnvironmentReport
 
@@ -109,8 +109,8 @@ def comment(view: CommentView) -> str:
 def commit_status(view: CommentView) -> CommitStatus:
     """The status of the pull request's head; an older commit's success is never told of a newer one."""
     standing = standing_of(view)
-    sentence = one_line(_sentence(view)[:MAX_MESSAGE])
-    text = f"{standing.label}: {sentence}" if sentence else standing.label
+    why = one_line(_sentence(view)[:MAX_MESSAGE])
+    text = f"{standing.label}: {why}" if why else standing.label
     url = view.report.url if view.report and standing.status == "success" else None
     return CommitStatus(state=standing.status, description=cut(text, MAX_DESCRIPTION), url=url)
 
@@ -193,7 +193,7 @@ def _step(step: Step) -> tuple[str, ...]:
         time = duration(step.ended_at - step.started_at)
     else:  # an elapsed time would be wrong as soon as it is written
         time = f"since {step.started_at.astimezone(UTC):%H:%M:%S} UTC"
-    return inline(step.name, MAX_DETAIL), STEP_TITLES[step.state], time, inline(step.detail, MAX_DETAIL)
+    return inline(step.name, MAX_DETAIL), STEP_TITLES[step.state], time, sentence(step.detail, MAX_DETAIL)
 
 
 def _sentence(view: CommentView) -> str:
@@ -206,7 +206,7 @@ def _sentence(view: CommentView) -> str:
 
 
 def _reason(view: CommentView) -> str:
-    return inline(_sentence(view), MAX_MESSAGE)
+    return sentence(_sentence(view), MAX_MESSAGE)
 
 
 def _log(view: CommentView) -> str:
@@ -229,7 +229,7 @@ def _notes(view: CommentView) -> str:
     report = view.report
     if report is None or report.phase in ENDED or _is_behind(view):
         return ""
-    notes = [inline(note, MAX_NOTE) for note in report.notes[:MAX_NOTES]]
+    notes = [sentence(note, MAX_NOTE) for note in report.notes[:MAX_NOTES]]
     return "\n".join(f"- {note}" for note in notes if note)
 
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from syrupy.assertion import SnapshotAssertion
 
-from environments.markdown import fence, inline
+from environments.markdown import fence, inline, sentence
 from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status, current_details, duration
 from environments.model import CommitSha, Message, Phase, PullRequest, PullRequestKey, Repository, Step, StepState
 from environments.report import EnvironmentReport
@@ -250,6 +250,23 @@ def test_words_stay_readable(said: str) -> None:
     """What is shown are the words that were said, but for what hides or separates."""
     found = tokens(f"Why: {inline('a' + said, 500)}")
     assert {token.type for token in found} <= {"paragraph_open", "paragraph_close", "inline", "text", "text_special"}
+
+
+def test_names_in_our_sentences_are_in_code_style() -> None:
+    assert sentence("Set `workdir` in `.catalyst.yaml`.", 200) == "Set `workdir` in `.catalyst.yaml`."
+    assert sentence("No folder `sché|ma` here", 200) == r"No folder \`sché\|ma\` here", (
+        "code style would leave letters out"
+    )
+    assert sentence("one ` alone", 200) == r"one \` alone"
+
+
+@given(HOSTILE)
+def test_a_sentence_is_words_and_code_and_calls_nobody(said: str) -> None:
+    found = tokens(f"Why: {sentence('a' + said, 500)}")
+    assert {token.type for token in found} <= {
+        "paragraph_open", "paragraph_close", "inline", "text", "text_special", "code_inline"
+    }  # fmt: skip
+    assert not re.search(r"@[A-Za-z0-9]|#[0-9]|![0-9]|://|www\.|gh-[0-9]", plain_words(found), re.IGNORECASE)
 
 
 @given(st.text(st.sampled_from("`~ab \t\n"), max_size=60).filter(str.strip))

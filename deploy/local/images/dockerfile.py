@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import buildkit, debian
+from deploy.local import buildkit, cgroups, debian
 from deploy.local.cache import Artifact, ensure
 from deploy.local.images import layout
 
@@ -60,6 +60,7 @@ def _build(recipe: Recipe, folder: Path) -> None:
 def _builder(parent: Path) -> Iterator[list[str]]:
     """A daemon in a folder of its own under `parent`; the client's command so far."""
     programs = ensure(buildkit.artifact())
+    cgroups.make()  # steps lie below it, so that `down` removes what the daemon leaves
     # The daemon looks for runc by name.
     environment = os.environ | {"PATH": f"{ensure(debian.holder('runc'))}{os.pathsep}{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory(prefix="builder-", dir=parent) as place:
@@ -68,7 +69,7 @@ def _builder(parent: Path) -> Iterator[list[str]]:
         # These Dockerfiles are our own, so their steps may have the host's network.
         configuration.write_text(
             f'root = "{place}/root"\n[grpc]\naddress = ["{address}"]\n[worker.containerd]\nenabled = false\n'
-            f'[worker.oci]\nnetworkMode = "host"\n'
+            f'[worker.oci]\nnetworkMode = "host"\ndefaultCgroupParent = "/{cgroups.NAME}/images"\n'
         )
         log = Path(place, "log")
         with log.open("wb") as output:
