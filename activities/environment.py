@@ -14,12 +14,9 @@ from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, I
 from environments import labels, names
 from environments.declared import DeclaredEnvironment, override_object, parse_environment
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
-from environments.readiness import health
+from environments.readiness import AWAY, NOT_ANSWERING, health
 from environments.report import status_object
 from environments.work import CheckRequest, DeleteRequest, Observation, OverrideWork, Publication, Target, Verdict
-
-AWAY = frozenset({502, 503, 504})
-"""What an ingress answers for a service that nothing stands behind yet."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,8 @@ class EnvironmentActivities:
         if found.phase is not Phase.READY:
             text = " ".join(part for part in (found.message, found.hint) if part)
             return Verdict(phase=Phase.DEGRADED, url=work.was.url, reason=found.reason, message=text)
-        return Verdict(phase=Phase.READY, url=work.was.url or await self._url(request.namespace))
+        url = work.was.url or await self._url(request.namespace)
+        return work.was if work.was.reason == NOT_ANSWERING and url is None else Verdict(phase=Phase.READY, url=url)
 
     @activity.defn
     @gateway_errors

@@ -13,6 +13,10 @@ from environments.model import KubernetesObject, Phase, Value
 from environments.plan import rollout_of
 
 DEADLINE_PASSED = "ProgressDeadlineExceeded"
+NOT_ANSWERING = "NotAnswering"
+"""Pods are ready and the URL isn't: an ingress that is down, a port where nothing listens."""
+AWAY = frozenset({502, 503, 504})
+"""What an ingress answers for a service that nothing stands behind (yet)."""
 
 
 class ReadinessState(StrEnum):
@@ -71,6 +75,16 @@ def given_up(last: Readiness, after: timedelta) -> Readiness:
     text = f"It wasn't ready within {minutes} {unit}: {last.message or 'nothing says why.'}"
     return last.model_copy(
         update={"state": ReadinessState.FAILED, "reason": last.reason or "TimedOut", "message": text}
+    )
+
+
+def not_answering(url: str, status: int | None, port: int) -> str:
+    """Sentences for when pods are ready and the URL isn't. `status`: what came last; None: the ingress doesn't know the host."""
+    if status is None:
+        return f"Its pods are ready, but nothing answers at {url}: does the cluster's ingress run? It is looked at again by itself."
+    return (
+        f"Its pods are ready, but {url} answers {status}: nothing takes connections on port {port} of the pod. "
+        "Let the program listen on 0.0.0.0, or set `port` to the one it listens on. It is looked at again by itself."
     )
 
 

@@ -6,12 +6,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from environments.model import Phase
+    from environments.readiness import NOT_ANSWERING
+    from environments.work import Verdict
     from workflows.messages import EnvironmentState
 
 QUIET = timedelta(minutes=10)
 """How long a running environment goes unchecked at most, besides watch and Reconcile."""
 NO_URL_YET = timedelta(seconds=20)
-"""A generic shell is asked this often whether something listens by now."""
+"""One that is up but for its URL, a generic shell among them, is asked this often whether something answers by now."""
 TRY_AGAIN = timedelta(seconds=5)
 """While an outside system doesn't answer; doubled each time."""
 MOST_DOUBLINGS = 10
@@ -43,11 +45,14 @@ class Pauses:
             pauses.append(self._alarm)
         if state.retry_at is not None:
             pauses.append(_until(state.retry_at))
-        verdict = state.verdict
-        if not is_rolling and verdict and verdict.phase is Phase.READY and verdict.url is None:
+        if not is_rolling and state.verdict and _awaits_url(state.verdict):
             pauses.append(NO_URL_YET)
         self._alarm = None
         return min(pauses)
+
+
+def _awaits_url(verdict: Verdict) -> bool:
+    return verdict.url is None and (verdict.phase is Phase.READY or verdict.reason == NOT_ANSWERING)
 
 
 def _until(moment: datetime) -> timedelta:

@@ -1,13 +1,16 @@
 """From opened to closed and gone, and everything that can come in between (design: "The rules that make races impossible")."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from activities.protocols import ObjectRef
+from activities.protocols import Answer, ObjectRef
 from environments.model import CommitSha, Phase
 from environments.work import Request
 from tests.workflows.world import A, B, C, World
+from workflows.environment import EnvironmentWorkflow
 from workflows.pull_request import PullRequestWorkflow
 
 
@@ -262,3 +265,18 @@ class TestLostThings:
         await world.cluster.delete(ref)
         await world.reconcile()
         await world.until(lambda: preview.namespace_object is None, "the namespace is gone")
+
+
+async def test_a_url_that_does_not_answer_is_told_and_looked_at_again(world: World) -> None:
+    await world.stop_worker()
+    world.options = replace(world.options, start_timeout=timedelta(seconds=1))
+    await world.start_worker()
+    world.probe.default = Answer(502, "")
+    preview = await world.open()
+    report = await preview.becomes(Phase.DEGRADED)
+    assert (report.reason, report.url) == ("NotAnswering", None)
+    await preview.comment_says("nothing takes connections on port 8080")
+
+    world.probe.default = Answer(200, "hello")
+    await preview.environment_workflow.signal(EnvironmentWorkflow.look)
+    assert (await preview.becomes(Phase.READY)).url is not None

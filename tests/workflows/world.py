@@ -70,6 +70,8 @@ class World:
         self.task_queue = f"test-{uuid.uuid4()}"
         self.team = f"t{uuid.uuid4().hex[:8]}"
         self.owners = TemporalOwners(client, self.task_queue)
+        self.options = Options(teardown_patience=timedelta(seconds=1))
+        """Of the next worker that starts."""
         self._stack: AsyncExitStack | None = None
 
     # --- the worker ----------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ class World:
             audit=self.audit,
             owners=self.owners,
         )
-        activities = assemble(gateways, Options(teardown_patience=timedelta(seconds=1)))
+        activities = assemble(gateways, self.options)
         self._stack = AsyncExitStack()
         # Every task replays from the start: what isn't deterministic fails here and not in production.
         common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
