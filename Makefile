@@ -1,5 +1,7 @@
 p ?= 
-.PHONY: help demo up down purge status logs check test bench
+LIFECYCLES ?= 100
+SEED ?= 0
+.PHONY: help demo up down purge status logs check test bench chaos soak
 
 help: ## this list
 	@grep -hE "^[a-z]+:.*##" Makefile | sed -E "s/^([a-z]+):.*## /\1\t/" | expand -t 12
@@ -43,3 +45,13 @@ bench: ## measure the running platform beside its floor: a JSON list of figures 
 	@deploy/local/bootstrap.sh >&2
 	@.venv/bin/python -m deploy.local up >&2
 	@.venv/bin/python -m tests.bench
+
+chaos: ## outages, storms and vandalism on the running platform (an hour)
+	@deploy/local/bootstrap.sh
+	@.venv/bin/python -m deploy.local up
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -v tests/chaos
+
+soak: ## random lives of pull requests with kills and lost webhooks; what they left, as JSON: make soak LIFECYCLES=200 SEED=7
+	@deploy/local/bootstrap.sh >&2
+	@.venv/bin/python -m deploy.local up >&2
+	@.venv/bin/python -m tests.soak --lifecycles $(LIFECYCLES) --seed $(SEED)

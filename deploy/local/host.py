@@ -21,6 +21,8 @@ PACKAGES = {
     "openssl": "openssl",
     "curl": "curl",
     "git": "git",
+    # debootstrap, which makes the images' base, fetches with it.
+    "wget": "wget",
 }
 """Programs the platform runs -> Debian's package; none of these starts a service when it is installed."""
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -100,6 +100,10 @@ class GiteaPeople:
         made = self._send("POST", f"{path}/contents", {"message": message, "files": wanted} | target)
         return str(made["commit"]["sha"])
 
+    def head(self, owner: str, name: str, branch: str) -> str:
+        """SHA of the branch's newest commit."""
+        return str(_checked(self._request("GET", f"/repos/{owner}/{name}/branches/{branch}"))["commit"]["id"])
+
     def delete_branch(self, owner: str, name: str, branch: str) -> None:
         _checked(self._request("DELETE", f"/repos/{owner}/{name}/branches/{branch}"))
 

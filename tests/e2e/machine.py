@@ -1,12 +1,14 @@
 """The platform under the tests as its operator sees it: kubectl, supervisor, Temporal's and the registry's own interfaces."""
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from deploy.local import kubernetes
 
 BIN = Path(sys.executable).parent
 COMMAND_SECONDS = 60
+CGROUPS = Path("/sys/fs/cgroup")
 
 Json = dict[str, Any]
 
@@ -52,6 +55,9 @@ class Machine:
         words = ("--namespace", namespace) if namespace else ()
         return list(json.loads(self.kubectl("get", kind, *words, "--output=json"))["items"])
 
+    def every_anywhere(self, kind: str) -> list[Json]:
+        return list(json.loads(self.kubectl("get", kind, "--all-namespaces", "--output=json"))["items"])
+
     def create(self, obj: Json) -> None:
         self.kubectl("create", "--filename=-", given=json.dumps(obj))
 
@@ -63,7 +69,7 @@ class Machine:
 
     def images_of(self, namespace: str) -> list[str]:
         """Repositories with a tag; the catalogue goes on naming those whose last manifest was deleted."""
-        page = {"n": 100, "last": f"{namespace}/"}
+        page = {"n": "100", "last": f"{namespace}/"}
         found = self._registry.get("/v2/_catalog", params=page).raise_for_status().json()["repositories"]
         return [name for name in found or () if name.startswith(f"{namespace}/") and self._tags(name)]
 
@@ -105,6 +111,15 @@ class Machine:
 
     def start(self, program: str) -> None:
         self._supervisor("start", program)
+
+    def kill_containers(self) -> None:
+        """Every process of every pod."""
+        groups = (
+            file for file in CGROUPS.rglob("cgroup.procs") if "catalyst" in file.parts and "kubepods" in str(file)
+        )
+        for pid in {int(pid) for file in groups for pid in file.read_text().split()}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def pid(self, program: str) -> int | None:
         """None while it doesn't run."""

@@ -1,34 +1,15 @@
 """kill -9 of the worker, and webhooks that nobody heard: the right end all the same. These run alone."""
 
-import uuid
-
 import pytest
 
+from tests.e2e.slow_build import is_in_long_step, slow_build
 from tests.e2e.world import Platform, Preview, sample, until
 
 BACK_SECONDS = 60
 RECONCILED_SECONDS = 90
 AFTER_A_CRASH_SECONDS = 240
 """A lost activity is noticed by its heartbeat's silence, or by its time limit."""
-SLOW = 12
-"""Seconds of a build: long enough to be killed in the middle."""
 EACH = 5
-
-DOCKERFILE = """\
-FROM busybox:1.35
-RUN echo {unique} "is in" its long step && sleep {seconds} && mkdir /www
-COPY index.html /www/
-EXPOSE 8080
-CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
-"""
-IN_LONG_STEP = "is in its long step"
-"""Said by the step, and not by its command, which the log shows even when the step is taken from the cache."""
-
-
-def _slow_build(greeting: str) -> dict[str, str]:
-    """Of its own each time, or BuildKit would take the long step from its cache."""
-    text = DOCKERFILE.format(unique=uuid.uuid4().hex, seconds=SLOW)
-    return {"Dockerfile": text, "index.html": greeting}
 
 
 def _kill_worker(platform: Platform) -> None:
@@ -44,15 +25,10 @@ def _kill_worker(platform: Platform) -> None:
     until(is_back, BACK_SECONDS, "the worker is back", lambda: machine.log_tail("worker"))
 
 
-def _build_log(preview: Preview) -> str:
-    answer = preview.platform.api.get(f"/api/v1/environments/{preview.namespace}/logs/build")
-    return answer.text if answer.status_code == 200 else ""
-
-
 def test_worker_killed_during_a_build(platform_alone: Platform) -> None:
-    preview = platform_alone.opened(_slow_build("built in spite of it\n"))
+    preview = platform_alone.opened(slow_build("built in spite of it\n"))
     preview.becomes("Building")
-    preview.until(lambda: IN_LONG_STEP in _build_log(preview), 60, "the build is in its long step")
+    preview.until(lambda: is_in_long_step(preview), 60, "the build is in its long step")
     _kill_worker(platform_alone)
     assert preview.report()["phase"] == "Building", "the worker was killed too late: nothing was in progress"
 
@@ -65,9 +41,9 @@ def test_worker_killed_during_a_build(platform_alone: Platform) -> None:
 
 
 def test_worker_killed_during_a_build_that_a_close_ends(platform_alone: Platform) -> None:
-    preview = platform_alone.opened(_slow_build("never seen\n"))
+    preview = platform_alone.opened(slow_build("never seen\n"))
     preview.becomes("Building")
-    preview.until(lambda: IN_LONG_STEP in _build_log(preview), 60, "the build is in its long step")
+    preview.until(lambda: is_in_long_step(preview), 60, "the build is in its long step")
     preview.closed()
     _kill_worker(platform_alone)
     preview.is_gone(within=AFTER_A_CRASH_SECONDS)

@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 from activities.protocols import GatewayError
 from environments.model import Phase
 from environments.work import Request
-from tests.workflows.world import A, World
+from tests.workflows.world import A, Preview, World
 
 SKIPPING_SECONDS = 240
 """Real seconds: each skip of the clock takes about one."""
@@ -67,8 +68,12 @@ async def test_an_environment_continues_as_new_only_between_rollouts_and_counts_
     while (await preview.environment_workflow.describe()).run_id == first and number < 20:
         number += 1
         await preview.environment_workflow.execute_update("retry", Request(by="bob"))
-        await world.until(lambda n=number: preview.report.rollout == n and preview.report.phase is Phase.READY)
+        await world.until(partial(_is_ready, preview, number))
     assert (await preview.environment_workflow.describe()).run_id != first
     assert (await preview.environment_snapshot()).state.rollout == number
     await preview.close()
     await preview.is_over()
+
+
+def _is_ready(preview: Preview, rollout: int) -> bool:
+    return preview.report.rollout == rollout and preview.report.phase is Phase.READY
