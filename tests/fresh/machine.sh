@@ -11,6 +11,7 @@ command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get ins
 
 checkout="$(cd "$(dirname "$0")/../.." && pwd)"
 root="$(mktemp -d "${TMPDIR:-/var/tmp}/catalyst-fresh.XXXX")"
+chmod 755 "$root" # it becomes /, which not only root must get through
 trap 'rm -rf --one-file-system "$root"' EXIT
 
 mirror="$(apt-get indextargets --format '$(SITE)' | head -1)"

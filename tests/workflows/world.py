@@ -112,6 +112,13 @@ class World:
             await self._stack.aclose()
             self._stack = None
 
+    async def replace_worker(self) -> None:
+        """The next one takes tasks before the old one ends, as in a rolling restart."""
+        old, self._stack = self._stack, None
+        await self.start_worker()
+        if old is not None:
+            await old.aclose()
+
     async def reconcile(self) -> None:
         await self.client.execute_workflow(
             ReconcileWorkflow.run, id=f"reconcile-{uuid.uuid4()}", task_queue=self.task_queue

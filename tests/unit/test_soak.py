@@ -1,0 +1,18 @@
+"""Lives of the soak: drawn from a seed, and such as people could lead."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.soak.lives import Act, lives
+
+
+@given(st.integers())
+def test_the_same_seed_draws_the_same_lives(seed: int) -> None:
+    assert lives(seed, 5) == lives(seed, 5)
+
+
+@given(st.integers())
+def test_a_closed_pull_request_is_only_ever_reopened(seed: int) -> None:
+    for life in lives(seed, 5):
+        for before, after in zip(life.acts, life.acts[1:], strict=False):
+            assert (before is Act.CLOSE) == (after is Act.REOPEN)
