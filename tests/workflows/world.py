@@ -76,7 +76,9 @@ class World:
 
     # --- the worker ----------------------------------------------------------------------------------------------
 
-    async def start_worker(self) -> None:
+    async def start_worker(self, client: Client | None = None) -> None:
+        """`client`: a connection of its own; the world's when None."""
+        client = client or self.client
         gateways = Gateways(
             cluster=self.cluster,
             forges={self.forge.name: self.forge},
@@ -95,7 +97,7 @@ class World:
         common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
         common["max_heartbeat_throttle_interval"] = BEAT
         worker = Worker(
-            self.client,
+            client,
             task_queue=self.task_queue,
             workflows=WORKFLOWS,
             activities=activities.common,
@@ -103,7 +105,7 @@ class World:
             **common,
         )
         await self._stack.enter_async_context(worker)
-        builds = Worker(self.client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
+        builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
         await self._stack.enter_async_context(_beside(watch_for_ever(self.cluster, self.owners, "test")))
 
@@ -114,8 +116,10 @@ class World:
 
     async def replace_worker(self) -> None:
         """The next one takes tasks before the old one ends, as in a rolling restart."""
-        old, self._stack = self._stack, None
-        await self.start_worker()
+        old = self._stack
+        # Of its own: one client refuses two workers on one task queue.
+        target = self.client.service_client.config.target_host
+        await self.start_worker(await Client.connect(target, data_converter=pydantic_data_converter))
         if old is not None:
             await old.aclose()
 
