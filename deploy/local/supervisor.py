@@ -165,6 +165,8 @@ def _section(profile: Profile, program: Program) -> str:
         "environment": ",".join(f"{key}={_quoted(value)}" for key, value in program.environment.items()),
         "priority": str(program.priority),
         "user": program.user or "root",
+        # Not the checkout, which may lie in a home that the program's user can't enter.
+        "directory": "/",
         "umask": program.umask,
         "autorestart": "true",
         # Whatever comes up before what it needs is tried again, a second later each time, until it is there.
