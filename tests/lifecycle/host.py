@@ -3,11 +3,16 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
+
+from deploy.local import supervisor
 
 OUR_ADDRESSES = ("10.244.", "10.245.", "10.96.", "10.250.")
 OUR_WORDS = ("KUBE-", "CNI-", "CATALYST", "catalyst", "kube-router")
 OUR_INTERFACES = ("catalyst", "cni", "veth", "kube")
+DEAD_SECONDS = 30
+"""The last process of a namespace ends when the kernel has taken everything in it apart."""
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -64,6 +69,10 @@ def kill_all(owner: int) -> int:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass  # ended with its parent a moment ago
+    deadline = time.monotonic() + DEAD_SECONDS
+    while any(supervisor.is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline, "the kernel doesn't end what was killed"
+        time.sleep(0.05)
     return len(pids)
 
 
