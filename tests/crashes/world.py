@@ -22,7 +22,7 @@ from tests.workflows.world import World
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Forked from one that has imported everything: a worker starts in milliseconds, and without this process's threads."""
-PROCESSES.set_forkserver_preload(["tests.crashes.process"])
+PROCESSES.set_forkserver_preload(["tests.crashes.process", "tests.crashes.api_process"])
 
 
 class MortalWorld(World):
