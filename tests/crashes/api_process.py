@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from pydantic import SecretStr
@@ -58,12 +58,12 @@ async def _run(place: ApiPlace) -> None:
     database = await open_database(place.database)
     parts = ApiParts(
         settings=Settings(gitea=GiteaSettings(webhook_secret=SecretStr(SECRET))),
-        deliveries=Mortal(Deliveries(database), fate),  # type: ignore[arg-type]
+        deliveries=cast("Deliveries", Mortal(Deliveries(database), fate)),
         index=DatabaseIndex(database),
         tokens=Tokens(database),
         audit=DatabaseAudit(database),
         overrides=DatabaseOverrides(database),
-        owners=Mortal(Remote(place.world, "owners"), fate),  # type: ignore[arg-type]
+        owners=Mortal(Remote(place.world, "owners"), fate),
         logs=FileLogs(place.folder / "logs"),
         cluster=InMemoryCluster(),
     )

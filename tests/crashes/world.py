@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import io
 import multiprocessing
 import signal
 from collections.abc import AsyncIterator
@@ -92,6 +91,16 @@ async def _ended(sentinel: int) -> None:
         loop.remove_reader(sentinel)
 
 
+class Output:
+    """Implements LogWriter."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
 class Building:
     """A builder whose output comes with its answer."""
 
@@ -99,9 +108,9 @@ class Building:
         self._builder = builder
 
     async def build(self, request: BuildRequest) -> tuple[str | GatewayError, bytes]:
-        output = io.BytesIO()
+        output = Output()
         try:
             answer: str | GatewayError = await self._builder.build(request, output)
         except GatewayError as error:
             answer = error
-        return answer, output.getvalue()
+        return answer, bytes(output.data)

@@ -91,9 +91,7 @@ class World:
         )
         activities = assemble(gateways, self.options)
         self._stack = AsyncExitStack()
-        # Every task replays from the start: what isn't deterministic fails here and not in production.
-        common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
-        common["max_heartbeat_throttle_interval"] = BEAT
+        common = self._worker_options()
         worker = Worker(
             self.client,
             task_queue=self.task_queue,
@@ -106,6 +104,11 @@ class World:
         builds = Worker(self.client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
         await self._stack.enter_async_context(_beside(watch_for_ever(self.cluster, self.owners, "test")))
+
+    def _worker_options(self) -> dict[str, Any]:
+        """Every task replays from the start: what isn't deterministic fails here and not in production."""
+        beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
+        return {"max_cached_workflows": 0, **beats}
 
     async def stop_worker(self) -> None:
         if self._stack is not None:
