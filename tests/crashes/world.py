@@ -25,6 +25,9 @@ PROCESSES.set_forkserver_preload(["tests.crashes.process", "tests.crashes.api_pr
 
 
 class MortalWorld(World):
+    patience_seconds = 300
+    """Many of them at once, on a machine that is busy with others."""
+
     def __init__(self, client: Client, folder: Path) -> None:
         super().__init__(client, folder)
         self.fate = Fate()

@@ -54,6 +54,8 @@ A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
 class World:
+    patience_seconds = PATIENCE_SECONDS
+
     def __init__(self, client: Client, folder: Path, temporal: WorkflowEnvironment | None = None) -> None:
         self.client = client
         self._temporal = temporal
@@ -143,7 +145,7 @@ class World:
 
     async def until(self, condition: Callable[[], Any], what: str | Callable[[], str] = "") -> None:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 while not condition():
                     await asyncio.sleep(0.02)
         except TimeoutError as error:
