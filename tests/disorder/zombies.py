@@ -16,20 +16,25 @@ class Zombies(Interceptor):
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._to_sleep: Counter[str] = Counter()
-        self._awake = asyncio.Event()
-        self._asleep: set[asyncio.Task[Any]] = set()
+        self._asleep: dict[asyncio.Task[Any], tuple[str, asyncio.Event]] = {}
 
     def put_to_sleep(self, name: str) -> None:
         """The next execution of that activity."""
         self._to_sleep[name] += 1
 
-    async def wake(self) -> None:
-        """All that sleep do what they were about to do; nobody is put to sleep any more. Returns when they are done."""
+    def sleeping(self, name: str) -> int:
+        """How many executions of that activity sleep."""
+        return sum(each == name for each, _ in self._asleep.values())
+
+    async def wake(self, name: str | None = None) -> None:
+        """Those of that activity, or all, do what they were about to do; nobody is put to sleep any more. Returns when they
+        are done."""
         self._to_sleep.clear()
-        self._awake.set()
-        if self._asleep:
-            await asyncio.wait(set(self._asleep))
-        self._awake.clear()
+        woken = [task for task, (each, _) in self._asleep.items() if name in (None, each)]
+        for task in woken:
+            self._asleep[task][1].set()
+        if woken:
+            await asyncio.wait(woken)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Activity(next, self)
@@ -39,14 +44,17 @@ class Zombies(Interceptor):
         if not self._to_sleep[name]:
             return await self._do(next, input)
         self._to_sleep[name] -= 1
-        sleeper = asyncio.create_task(self._sleep_and_do(next, input))
-        self._asleep.add(sleeper)
+        bell = asyncio.Event()
+        sleeper = asyncio.create_task(self._sleep_and_do(bell, next, input))
+        self._asleep[sleeper] = name, bell
         sleeper.add_done_callback(self._forget)
         # It outlives its cancellation and its worker, as one does whose machine was suspended.
         return await asyncio.shield(sleeper)
 
-    async def _sleep_and_do(self, next: ActivityInboundInterceptor, input: ExecuteActivityInput) -> Any:
-        await self._awake.wait()
+    async def _sleep_and_do(
+        self, bell: asyncio.Event, next: ActivityInboundInterceptor, input: ExecuteActivityInput
+    ) -> Any:
+        await bell.wait()
         return await self._do(next, input)
 
     async def _do(self, next: ActivityInboundInterceptor, input: ExecuteActivityInput) -> Any:
@@ -56,7 +64,7 @@ class Zombies(Interceptor):
         return result
 
     def _forget(self, sleeper: asyncio.Task[Any]) -> None:
-        self._asleep.discard(sleeper)
+        del self._asleep[sleeper]
         if not sleeper.cancelled():
             sleeper.exception()  # nobody else asks for it
 
