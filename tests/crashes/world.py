@@ -26,6 +26,7 @@ PROCESSES.set_forkserver_preload(["tests.crashes.process", "tests.crashes.api_pr
 
 class MortalWorld(World):
     patience_seconds = 300
+    look_seconds = 0.3
     """Many of them at once, on a machine that is busy with others."""
 
     def __init__(self, client: Client, folder: Path) -> None:

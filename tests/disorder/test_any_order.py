@@ -1,7 +1,7 @@
 """Whatever happens to a pull request, in whatever order, with webhooks lost, doubled and late, outside systems away, workers
 restarted and activities that wake up late: no moment is wrong, and the end is right (issue 5).
 
-A few derandomised examples by default; CATALYST_EXAMPLES=<n> runs that many random ones (`make disorder`).
+A few derandomised examples by default; CATALYST_EXAMPLES=<n> runs that many random ones (`make crashes`: 200).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from environments.work import OverrideRequest, Request
 from tests.disorder.model import Model
 from tests.disorder.world import AWAY, DisorderlyWorld
 
-EXAMPLES = int(os.environ.get("CATALYST_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("CATALYST_EXAMPLES") or 0)
 FEW, STEPS = 5, 14
 SETTINGS = settings(
     max_examples=EXAMPLES or FEW,

@@ -55,6 +55,8 @@ A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 class World:
     patience_seconds = PATIENCE_SECONDS
+    look_seconds = 0.02
+    """Between two looks at a condition."""
 
     def __init__(self, client: Client, folder: Path, temporal: WorkflowEnvironment | None = None) -> None:
         self.client = client
@@ -147,7 +149,7 @@ class World:
         try:
             async with asyncio.timeout(self.patience_seconds):
                 while not condition():
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(self.look_seconds)
         except TimeoutError as error:
             text = what() if callable(what) else what
             raise AssertionError(f"never came true: {text or condition}") from error
