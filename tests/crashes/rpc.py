@@ -27,6 +27,10 @@ async def serving(path: Path, objects: Mapping[str, Any]) -> AsyncIterator[None]
     try:
         yield
     finally:
+        # Who is accepted while the server closes is lost by asyncio and warned of later: the callers are dead by now, so
+        # a few rounds of the loop take in all that still wait.
+        for _ in range(10):
+            await asyncio.sleep(0)
         server.close()
         for task in running:
             task.cancel()
