@@ -24,6 +24,8 @@ class Model:
     """Both: what was wished met something else half way, and either end is right, if it is told truly."""
     colour: str | None = None
     """An override that must be deployed; None: none, or one that may have gone with its environment."""
+    was_deleted: bool = False
+    """By hand, since all was quiet last: the news of it may come after a `retry`, and then stops what that began."""
     _pushes: int = field(default=0)
 
     def push(self, is_broken: bool) -> str:
@@ -50,11 +52,17 @@ class Model:
         self.may_be_stopped, self.may_run, self.colour = True, False, None
 
     def retry(self) -> None:
-        self.may_be_stopped, self.may_run = False, True
+        self.may_be_stopped, self.may_run = self.was_deleted, True
+
+    def settle(self) -> None:
+        self.was_deleted = False
+        if not self.is_open:
+            self.end()
 
     def delete_by_hand(self, is_settled: bool) -> None:
         """In the middle of something else it may be taken for what was going on."""
         self.may_be_stopped, self.may_run, self.colour = True, self.may_run and not is_settled, None
+        self.was_deleted = True
 
     @property
     def ends(self) -> set[End]:

@@ -180,8 +180,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self.do(self.world.settle(self.model))
-        if not self.model.is_open:
-            self.model.end()
+        self.model.settle()
         self.is_settled = True
 
     @invariant()
