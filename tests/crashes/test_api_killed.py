@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +64,9 @@ async def test_what_was_stored_is_handed_over_in_order(point: KillPoint, tmp_pat
     assert fate.is_fulfilled, "the API was not killed"
     assert set(answered) <= set(stored), "an answer of 202 is a promise"
     for number in (7, 8):
-        wanted = [SIGNALS[each.action] for each in stored if each.number == number]
+        mine = [SIGNALS[each.action] for each in stored if each.number == number]
+        # One that wasn't stored may be the first, and `closed` starts nothing.
+        wanted = list(dropwhile(lambda signal: signal == "close", mine))
         told = [each.name for each in owners.told if each.workflow_id == f"pr/gitea/3/{number}"]
         assert _is_said(told, wanted), f"#{number} was told {told} instead of {wanted}"
     assert not [each for each in owners.told if each.workflow_id == "pr/gitea/3/9"]
