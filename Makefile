@@ -1,7 +1,7 @@
 p ?= 
 LIFECYCLES ?= 100
 SEED ?= 0
-.PHONY: help demo up down purge status logs check test bench chaos soak
+.PHONY: help demo up down purge status logs check test bench chaos soak crashes
 
 help: ## this list
 	@grep -hE "^[a-z]+:.*##" Makefile | sed -E "s/^([a-z]+):.*## /\1\t/" | expand -t 12
@@ -37,7 +37,7 @@ check: ## lint, types, layers, unit tests
 
 test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay tests/crashes tests/disorder
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 tests/e2e
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/lifecycle
 
@@ -45,6 +45,11 @@ bench: ## measure the running platform beside its floor: a JSON list of figures 
 	@deploy/local/bootstrap.sh >&2
 	@.venv/bin/python -m deploy.local up >&2
 	@.venv/bin/python -m tests.bench
+
+crashes: ## kill -9 at every step of every scenario, and 200 lives in any order, over fake gateways (an hour; no platform needed)
+	@deploy/local/bootstrap.sh
+	CATALYST_EVERY_CRASH=1 .venv/bin/pytest -q -s tests/crashes
+	CATALYST_EXAMPLES=200 .venv/bin/pytest -q tests/disorder
 
 chaos: ## outages, storms and vandalism on the running platform (an hour)
 	@deploy/local/bootstrap.sh

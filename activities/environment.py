@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.errors import gateway_errors
 from activities.guards import Guards
 from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
+from activities.lateness import refuse_if_late
 from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
 from environments import labels, names
 from environments.declared import DeclaredEnvironment, override_object, parse_environment
@@ -47,6 +48,7 @@ class EnvironmentActivities:
     @gateway_errors
     async def publish(self, publication: Publication) -> None:
         """Status of the resource, and the index row. A resource that is gone or another one by now gets no status."""
+        refuse_if_late()
         report = publication.report
         try:
             status = status_object(publication.key, report)

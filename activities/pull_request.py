@@ -10,6 +10,7 @@ from temporalio import activity
 
 from activities.errors import gateway_errors
 from activities.kinds import environment_ref, namespace_ref
+from activities.lateness import refuse_if_late
 from activities.protocols import Cluster, ClusterConflict, Forge, Owners
 from environments import labels
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
@@ -77,6 +78,7 @@ class PullRequestActivities:
             return True
         is_new = "deletionTimestamp" not in stored["metadata"]
         if is_new:
+            refuse_if_late()
             await self.cluster.delete(ref, uid=stored["metadata"]["uid"])
         # Once is enough: asked again and again, the environment would look again and again.
         if is_new or not await self.owners.runs(environment_workflow_id(request.key)):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.errors import gateway_errors
+from activities.lateness import refuse_if_late
 from activities.protocols import Forge, Logs
 from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status
 from environments.work import PullRequestReport
@@ -35,5 +36,7 @@ class ReportActivities:
             api_url=self.api_url,
         )
         forge, status = self.forges[pull_request.key.forge], commit_status(view)
+        refuse_if_late()
         await forge.put_comment(pull_request.key, COMMENT_MARKER, comment(view))
+        refuse_if_late()
         await forge.put_status(pull_request.key, pull_request.head_sha, status.state, status.description, status.url)

@@ -140,6 +140,9 @@ class RolloutActivities:
         """Apply what the template renders to, prune what older rollouts left; how many objects. Raises Superseded."""
         request = work.request
         declared = await self._declared(request)
+        if declared.sha != request.target.sha:
+            # The fence says so only once the newer rollout has begun.
+            raise Superseded("The Environment wants another commit by now.")
         await self._check_fence(request)
         desired = render(self._render_request(work, declared.overrides))
         observed = await self._observed(request)

@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.heartbeats import heartbeats
 from activities.kinds import CLAIM, DEPLOYMENT, POD, REPLICA_SET, VOLUME, environment_ref, namespace_ref
+from activities.lateness import refuse_if_late
 from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Kind, ObjectRef, Registry
 from environments import labels
 from environments.model import EnvironmentKey, KubernetesObject
@@ -74,6 +75,7 @@ class TeardownActivities:
         stored = await self.cluster.get(environment_ref(key))
         if stored is None or "deletionTimestamp" not in stored["metadata"]:
             return
+        refuse_if_late()
         kept = [each for each in _finalizers(stored) if each != labels.FINALIZER]
         version = stored["metadata"]["resourceVersion"]
         try:

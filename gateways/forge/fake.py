@@ -43,6 +43,16 @@ class InMemoryForge(Controls):
         for place in [place for place in self._pull_requests if place[0] == repository.id]:
             del self._pull_requests[place]
 
+    def rename_repository(self, repository: Repository, name: str) -> Repository:
+        """It keeps its id and its pull requests."""
+        url = repository.clone_url.replace(f"/{repository.name}.git", f"/{name}.git")
+        renamed = repository.model_copy(update={"name": name, "clone_url": url})
+        self._repositories[repository.id] = renamed
+        for place, found in self._pull_requests.items():
+            if place[0] == repository.id:
+                self._pull_requests[place] = found.model_copy(update={"repository": renamed})
+        return renamed
+
     def open_pull_request(self, repository: Repository, sha: str, number: int = 1) -> PullRequestKey:
         key = PullRequestKey(forge=self.name, repository_id=repository.id, number=number)
         self._pull_requests[repository.id, number] = PullRequest(

@@ -54,6 +54,10 @@ A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
 class World:
+    patience_seconds = PATIENCE_SECONDS
+    look_seconds = 0.02
+    """Between two looks at a condition."""
+
     def __init__(self, client: Client, folder: Path, temporal: WorkflowEnvironment | None = None) -> None:
         self.client = client
         self._temporal = temporal
@@ -93,9 +97,7 @@ class World:
         )
         activities = assemble(gateways, self.options)
         self._stack = AsyncExitStack()
-        # Every task replays from the start: what isn't deterministic fails here and not in production.
-        common: dict[str, Any] = {"max_cached_workflows": 0, "default_heartbeat_throttle_interval": BEAT}
-        common["max_heartbeat_throttle_interval"] = BEAT
+        common = self._worker_options()
         worker = Worker(
             client,
             task_queue=self.task_queue,
@@ -108,6 +110,11 @@ class World:
         builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
         await self._stack.enter_async_context(_beside(watch_for_ever(self.cluster, self.owners, "test")))
+
+    def _worker_options(self) -> dict[str, Any]:
+        """Every task replays from the start: what isn't deterministic fails here and not in production."""
+        beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
+        return {"max_cached_workflows": 0, **beats}
 
     async def stop_worker(self) -> None:
         if self._stack is not None:
@@ -144,9 +151,9 @@ class World:
 
     async def until(self, condition: Callable[[], Any], what: str | Callable[[], str] = "") -> None:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 while not condition():
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(self.look_seconds)
         except TimeoutError as error:
             text = what() if callable(what) else what
             raise AssertionError(f"never came true: {text or condition}") from error
