@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -25,6 +25,7 @@ from tests.gateways.control_plane import ControlPlane, find_binaries, search_pat
 from tests.gateways.forge_worlds import GiteaWorld
 from tests.gateways.gitea_server import GiteaProcess, is_built
 from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
+from tests.missing import missing
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -32,13 +33,6 @@ LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 def local_platform() -> dict[str, Any]:
     """What `make up` wrote about the running platform; empty without one."""
     return json.loads(LOCAL.read_text()) if LOCAL.exists() else {}
-
-
-def missing(what: str) -> NoReturn:
-    text = f"{what}; start the platform with `make up`"
-    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
-        pytest.fail(text)
-    pytest.skip(text)
 
 
 @pytest.fixture(scope="session")
