@@ -32,4 +32,4 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     made = PostgresPlace(request.getfixturevalue("postgres"))
     made.make()
     yield made
-    made.take_away()
+    made.drop()

@@ -10,10 +10,10 @@ import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import LiteralString, Protocol
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 from deploy.local import files, postgresql
 from deploy.local.cache import ensure
@@ -34,6 +34,10 @@ class Place(Protocol):
         """What happens to a database at the worst moment: from now on nothing can be stored in it."""
         ...
 
+    def give_back(self) -> None:
+        """As it was before."""
+        ...
+
 
 @dataclass(frozen=True)
 class SqlitePlace:
@@ -44,8 +48,14 @@ class SqlitePlace:
         return f"sqlite+aiosqlite:///{self.file}"
 
     def take_away(self) -> None:
+        self._rename("deliveries", "away")
+
+    def give_back(self) -> None:
+        self._rename("away", "deliveries")
+
+    def _rename(self, old: str, new: str) -> None:
         with closing(sqlite3.connect(self.file)) as other:
-            other.execute("DROP TABLE deliveries")
+            other.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 @dataclass(frozen=True)
@@ -58,10 +68,22 @@ class PostgresPlace:
         return f"postgresql+psycopg://catalyst@/{self.name}?host={self.server.sockets}"
 
     def make(self) -> None:
-        self.server.command(SQL("CREATE DATABASE {}").format(Identifier(self.name)))
+        self._command("CREATE DATABASE {}")
+
+    def drop(self) -> None:
+        self._command("DROP DATABASE {} WITH (FORCE)")
 
     def take_away(self) -> None:
-        self.server.command(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(self.name)))
+        self._command("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+        self.server.command(
+            SQL("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = {}").format(self.name)
+        )
+
+    def give_back(self) -> None:
+        self._command("ALTER DATABASE {} ALLOW_CONNECTIONS true")
+
+    def _command(self, statement: LiteralString) -> None:
+        self.server.command(SQL(statement).format(Identifier(self.name)))
 
 
 class PostgresProcess:
@@ -81,7 +103,7 @@ class PostgresProcess:
         self._process = self._run("postgres", f"-k{self.sockets}", *(f"-c{option}" for option in OPTIONS))
         self._wait()
 
-    def command(self, statement: SQL | psycopg.sql.Composed) -> None:
+    def command(self, statement: SQL | Composed) -> None:
         with psycopg.connect(f"host={self.sockets} user=catalyst dbname=postgres", autocommit=True) as connection:
             connection.execute(statement)
 
