@@ -6,13 +6,12 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import text
 
 from api.events import parse_event
 from api.signature import is_signed
 from tests.api.conftest import LIMIT, SECRET, Api, pull_request, signed
-from tests.postgresql import Place
 from tests.corpora import corpus
+from tests.postgresql import Place
 
 RECORDED = Path(__file__).parents[1] / "data" / "gitea-webhooks"
 
