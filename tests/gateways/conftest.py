@@ -4,6 +4,7 @@ Real cluster: CATALYST_TEST_KUBECONFIG, the running platform (.catalyst/local.js
 Nothing of these: skipped with a line that says what is missing; with CATALYST_REQUIRE_PLATFORM=1 that is a failure.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,7 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 
+from activities.kinds import ENVIRONMENT
 from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
+from environments.crds import definitions
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
@@ -37,7 +40,7 @@ def local_platform() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("kubeconfig")
+    given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("admin_kubeconfig")
     if given:
         yield given
         return
@@ -135,6 +138,24 @@ async def real_cluster(kubeconfig: str) -> AsyncIterator[KubernetesCluster]:
     cluster = await KubernetesCluster.connect(kubeconfig)
     yield cluster
     await cluster.aclose()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def resources(real_cluster: KubernetesCluster) -> KubernetesCluster:
+    """The real cluster with the custom resources as generated."""
+    for definition in definitions().values():
+        await real_cluster.apply(definition, manager="catalyst-install", force=True)
+    async with asyncio.timeout(30):
+        while not await _is_served(real_cluster):
+            await asyncio.sleep(0.05)
+    return real_cluster
+
+
+async def _is_served(cluster: KubernetesCluster) -> bool:
+    with suppress(GatewayError):
+        await cluster.list(ENVIRONMENT)
+        return True
+    return False
 
 
 @pytest.fixture(params=["fake", "real"])
