@@ -28,12 +28,14 @@ from environments.model import (
     PlatformAddress,
     Quota,
 )
+from environments.project import project_object
 from environments.report import EnvironmentReport, status_object
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.lease import hold_lease
 from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
+from tests.unit.test_policy import pull_request
 from worker.watch import WATCHED
 
 IDENTITY = EnvironmentIdentity(team="acme", project="shop", environment="pr-7")
@@ -141,12 +143,13 @@ async def test_every_method_s_objects_are_made_found_and_pruned(
 
 async def test_the_resources_are_declared_reported_on_and_let_go(product: Product, namespace: str) -> None:
     cluster, key = product.cluster, EnvironmentKey(namespace=NamespaceName(namespace), name="pr-7")
-    metadata = {"namespace": namespace, "name": "shop"}
     source = {"name": "main", "commitSha": "a" * 40, "branch": "feature", "prNumber": 7}
     spec = {"projectRef": {"name": "shop"}, "type": "development", "sources": [source], "retry": 0}
     resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": spec}
     resource |= {"metadata": {"namespace": namespace, "name": "pr-7", "finalizers": [labels.FINALIZER]}}
-    await cluster.apply({"apiVersion": labels.API_VERSION, "kind": "Project", "metadata": metadata}, manager="catalyst")
+    project = project_object(IDENTITY, pull_request())
+    project["metadata"]["namespace"] = namespace
+    await cluster.apply(project, manager=labels.MANAGER)
     stored = await cluster.apply(resource, manager=labels.MANAGER)
     status = status_object(key, EnvironmentReport(uid=stored["metadata"]["uid"], phase=Phase.READY))
     await cluster.apply(status, manager=labels.MANAGER, force=True, subresource="status")
