@@ -42,7 +42,7 @@ async def test_no_right_is_granted_that_nothing_asks_for(world: World) -> None:
     await preview.pull_request_workflow.execute_update("override", OverrideRequest(by="ada", env={"A": "1"}))
     await preview.push(B)
     await preview.becomes(Phase.READY, B)
-    for kind in (*MAKERS[1:], Kind("v1", "PersistentVolumeClaim")):
+    for kind in (*MAKERS[1:], Kind("v1", "PersistentVolumeClaim"), Kind("v1", "Pod")):
         await put(world, kind, preview.namespace)
     await preview.close()
     await preview.is_over()
