@@ -28,7 +28,8 @@ OPTIONS = ("fsync=off", "full_page_writes=off", "jit=off", "listen_addresses=", 
 class Place(Protocol):
     """An empty database for one test."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def take_away(self) -> None:
         """What happens to a database at the worst moment: from now on nothing can be stored in it."""
@@ -114,7 +115,7 @@ class PostgresProcess:
         shutil.rmtree(self._folder)
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [self._programs.path(program), "-D", self.sockets, *arguments]
+        command = [str(self._programs.path(program)), "-D", str(self.sockets), *arguments]
         environment = os.environ | self._programs.environment()
         said = self._log.fileno()
         return subprocess.Popen(command, env=environment, user=ACCOUNT, extra_groups=[], stdout=said, stderr=said)
