@@ -85,7 +85,8 @@ class Cluster(Protocol):
     ) -> Sequence[KubernetesObject]: ...
 
     async def list_all(self, namespace: str, labels: Mapping[str, str]) -> Sequence[KubernetesObject]:
-        """Every object in the namespace with these labels, of every kind that discovery finds (events and metrics excepted)."""
+        """Every object in the namespace with these labels, of every kind that discovery finds and our account may list (events and
+        metrics excepted)."""
         ...
 
     async def create(self, obj: KubernetesObject) -> KubernetesObject:

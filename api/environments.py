@@ -16,8 +16,14 @@ from store.index import Filter
 
 router = APIRouter(prefix="/api/v1", tags=["environments"])
 
+TEXT = r"^[^\x00]*$"
+"""PostgreSQL takes no text with a NUL in it, not even to look for it."""
+MAX_NUMBER = 2**63 - 1
+"""Of a column for pull requests' numbers."""
+
 Namespace = Annotated[
-    str, Path(description="The environment namespace: the environment's name.", examples=["ada-shop-pr-7"])
+    str,
+    Path(description="The environment namespace: the environment's name.", examples=["ada-shop-pr-7"], pattern=TEXT),
 ]
 
 
@@ -66,10 +72,12 @@ class EnvironmentList(BaseModel):
 async def list_environments(
     parts: Parts,
     caller: Caller,
-    team: Annotated[str | None, Query(description="Only this team's.")] = None,
-    project: Annotated[str | None, Query(description="Only this project's.")] = None,
+    team: Annotated[str | None, Query(description="Only this team's.", pattern=TEXT)] = None,
+    project: Annotated[str | None, Query(description="Only this project's.", pattern=TEXT)] = None,
     phase: Annotated[Phase | None, Query(description="Only in this phase; deleted ones come only this way.")] = None,
-    pull_request: Annotated[int | None, Query(description="Only those of pull requests with this number.")] = None,
+    pull_request: Annotated[
+        int | None, Query(description="Only those of pull requests with this number.", ge=0, le=MAX_NUMBER)
+    ] = None,
 ) -> EnvironmentList:
     """The environments that are not gone, those that changed last first."""
     rows = await parts.index.list(Filter(team, project, phase, pull_request))

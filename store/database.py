@@ -8,6 +8,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +19,8 @@ from activities.protocols import GatewayError
 
 BUSY_MILLISECONDS = 10_000
 """How long one process waits for another's write; ours take milliseconds, a migration perhaps seconds."""
+CONNECT_SECONDS = 10
+"""To a PostgreSQL server; libpq would wait for as long as TCP does."""
 MIGRATION_LOCK = 0x0CA7A1
 """PostgreSQL's advisory lock while tables are brought up to date; any number that nobody else uses."""
 
@@ -66,9 +70,12 @@ async def open_database(url: str) -> Database:
     engine = _engine(url)
     database = Database(engine)
     try:
-        async with database.write() as session:
-            connection = await session.connection()
-            await connection.run_sync(_upgrade)
+        # Asked first, because whoever upgrades keeps every other process from writing while Alembic looks around.
+        async with database.read() as session:
+            is_current = await (await session.connection()).run_sync(_is_current)
+        if not is_current:
+            async with database.write() as session:
+                await (await session.connection()).run_sync(_upgrade)
     except BaseException:
         await database.aclose()
         raise
@@ -77,6 +84,9 @@ async def open_database(url: str) -> Database:
 
 def _engine(url: str) -> AsyncEngine:
     place = make_url(url)
+    if place.get_backend_name() == "postgresql":
+        # Before what the URL says, so that an operator may say otherwise.
+        place = place.set(query={"connect_timeout": str(CONNECT_SECONDS), **place.query})
     engine = create_async_engine(place, pool_pre_ping=place.get_backend_name() != "sqlite")
     if place.get_backend_name() == "sqlite":
         _make_folder(place.database)
@@ -110,6 +120,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # so from the start. Readers read one statement each, which needs no transaction.
     if connection.get_execution_options().get("writes", False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _is_current(connection: Connection) -> bool:
+    heads = ScriptDirectory.from_config(alembic_config(connection)).get_heads()
+    return MigrationContext.configure(connection).get_current_heads() == tuple(heads)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from activities.protocols import IndexRow
 from environments.model import Phase, PullRequestKey
@@ -32,6 +33,13 @@ class DatabaseIndex:
 
     async def put(self, row: IndexRow) -> None:
         """Newest wins: what was said earlier, or after the environment's end, changes nothing."""
+        try:
+            await self._put(row)
+        except IntegrityError:
+            # Another process wrote the environment's first row at the same moment: now there is one to compare with.
+            await self._put(row)
+
+    async def _put(self, row: IndexRow) -> None:
         report = EnvironmentReport.model_validate(row.report)
         async with self.database.write() as session:
             stored = await session.get(EnvironmentRow, (row.namespace, row.uid), with_for_update=True)

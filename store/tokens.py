@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from store.database import Database
 from store.models import ApiTokenRow, now
@@ -28,6 +29,13 @@ class Tokens:
 
     async def ensure(self, name: str, token: str) -> None:
         """Make a given token known by this name, and drop others of the name (the bootstrap token changed)."""
+        try:
+            await self._ensure(name, token)
+        except IntegrityError:
+            # Another process that starts made it known at the same moment.
+            await self._ensure(name, token)
+
+    async def _ensure(self, name: str, token: str) -> None:
         async with self.database.write() as session:
             others = (ApiTokenRow.name == name) & (ApiTokenRow.hash != _hash(token))
             await session.execute(delete(ApiTokenRow).where(others))

@@ -10,9 +10,9 @@ from activities.kinds import DEPLOYMENT, ENVIRONMENT, NAMESPACE
 from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind, Owners, WatchEvent
 from environments import labels, names
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName
+from environments.permissions import HOME, home_object
 from gateways.cluster.lease import LeaseLost, hold_lease
 
-HOME = "catalyst-system"
 LEASE_NAME = "catalyst-watch"
 TRY_AGAIN_SECONDS = 2.0
 LOG = logging.getLogger("catalyst.watch")
@@ -44,7 +44,7 @@ async def watch_for_ever(cluster: Cluster, owners: Owners, identity: str) -> Non
 async def ensure_home(cluster: Cluster) -> None:
     """The platform's own namespace, where the lease lies."""
     try:
-        await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
+        await cluster.create(home_object())
     except ClusterConflict:
         return
 

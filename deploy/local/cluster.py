@@ -12,7 +12,10 @@ from deploy.local.credentials import NODE
 from deploy.local.errors import SetupError
 from deploy.local.profile import Profile
 from deploy.local.run import run
+from environments.permissions import binding_objects, home_object, role_objects, user
 
+PRODUCT = "catalyst"
+"""The user of API and worker; the policies of deploy/policies match it."""
 DEPLOY = Path(__file__).parents[1]
 API_SECONDS = 90
 NODE_SECONDS = 120
@@ -57,14 +60,18 @@ def wait_for_api(profile: Profile) -> None:
 
 def authorise(profile: Profile) -> None:
     """Give the users of credentials.py their rights."""
-    bindings = [
+    wanted: list[dict[str, Any]] = [
         _binding("kubeadm:cluster-admins", "cluster-admin", "Group", "kubeadm:cluster-admins"),
-        _binding("catalyst", "cluster-admin", "User", "catalyst"),
+        home_object(),
+        *role_objects(),
+        *binding_objects(user(PRODUCT)),
         *_role("traefik", TRAEFIK_RULES),
         *_role("netpol", NETPOL_RULES),
     ]
-    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": bindings})
+    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted})
     _apply(profile, "--filename=-", given=objects, user="super-admin")
+    # States of an earlier version have it: there the product was an administrator.
+    kubectl(profile, "delete", "clusterrolebinding", PRODUCT, "--ignore-not-found", user="super-admin")
 
 
 def apply_definitions(profile: Profile) -> None:

@@ -51,14 +51,24 @@ def _programs(package: str, *paths: str, name: str | None = None) -> Artifact:
     return Artifact(name, (package, *paths), usual_seconds=10, build=partial(_unpack, package, paths))
 
 
+def download(folder: Path, *packages: str) -> list[Path]:
+    """Packages as apt's lists know them, into the folder; their archives."""
+    # apt downloads into the working directory, as its own unprivileged user where it can.
+    subprocess.run(["apt-get", "download", "-qq", *packages], cwd=folder, check=True)
+    return list(folder.glob("*.deb"))
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Its files into the folder; the archive goes."""
+    subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
+    archive.unlink()
+
+
 def _unpack(package: str, paths: tuple[str, ...], folder: Path) -> None:
     unpacked = folder / "package"
     subprocess.run(["apt-get", "update", "-qq"], check=True)
-    # apt downloads into the working directory, as its own unprivileged user where it can.
-    subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
-    archive = next(folder.glob("*.deb"))
-    subprocess.run(["dpkg-deb", "-x", str(archive), str(unpacked)], check=True)
+    for archive in download(folder, package):
+        unpack(archive, unpacked)
     for path in paths:
         shutil.copy2(unpacked / path, folder / Path(path).name)
-    archive.unlink()
     shutil.rmtree(unpacked)

@@ -1,5 +1,7 @@
-"""Configuration files of the platform's programs."""
+"""Files of the platform's programs: configuration, and programs placed where another account reads them."""
 
+import os
+import shutil
 from pathlib import Path
 
 
@@ -11,3 +13,15 @@ def write(file: Path, text: str, mode: int = 0o644) -> None:
     file.touch(mode)
     file.chmod(mode)
     file.write_text(text)
+
+
+def place(source: Path, target: Path) -> None:
+    """A folder's files as hard links where they can be: the cache may lie where only root gets (its home)."""
+    shutil.copytree(source, target, copy_function=_link, dirs_exist_ok=True, symlinks=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system
+        shutil.copy2(source, target, follow_symlinks=False)

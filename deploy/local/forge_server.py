@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from deploy.local import gitea
+from deploy.local import files, gitea
 from deploy.local.cache import ensure
 from deploy.local.run import run
 
@@ -92,7 +92,6 @@ def _make_account(account: str) -> None:
 
 
 def _place_program(server: ForgeServer) -> None:
-    """Hard links where they can be: the cache may lie where only root gets (its home), and the account must read all of it."""
     artifacts = [ensure(gitea.binary()), ensure(gitea.assets())]
     placed, stamp = server.folder / "program", "\n".join(str(folder) for folder in artifacts)
     if placed.exists() and (placed / "made-of").read_text() == stamp:
@@ -101,16 +100,9 @@ def _place_program(server: ForgeServer) -> None:
     for old in (partial, placed):
         shutil.rmtree(old, ignore_errors=True)
     for artifact in artifacts:
-        shutil.copytree(artifact, partial, copy_function=_link, dirs_exist_ok=True)
+        files.place(artifact, partial)
     (partial / "made-of").write_text(stamp)
     partial.rename(placed)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 def _write_configuration(server: ForgeServer, made: ForgeSecrets) -> None:

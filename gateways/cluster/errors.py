@@ -2,7 +2,8 @@
 
 GatewayError
 ├── ClusterConflict     409, and 422 for another uid than the stored object's
-├── ClusterRefused      400, 403, 405, 413, 415, 422
+├── ClusterRefused      400, 405, 413, 415, 422
+│   └── ClusterForbidden  403
 ├── ClusterGone         404, 410
 └── ClusterUnavailable  everything else: 401, 429, 5xx, time-outs, no connection
 """
@@ -23,6 +24,10 @@ class ClusterUnavailable(GatewayError):
     retryable = True
 
 
+class ClusterForbidden(ClusterRefused):
+    """403: for a read, RBAC; for a write, admission or quota too."""
+
+
 class WatchExpired(ClusterGone):
     """410: the place where a watch wants to go on is no longer remembered; list again. Never leaves this package."""
 
@@ -39,7 +44,9 @@ def error_from(status: int, body: bytes, what: str, retry_after: str | None = No
         return ClusterGone(text)
     if status == 409 or _is_other_uid(answer):
         return ClusterConflict(text)
-    if status in (400, 403, 405, 413, 415, 422):
+    if status == 403:
+        return ClusterForbidden(text)
+    if status in (400, 405, 413, 415, 422):
         return ClusterRefused(text)
     return ClusterUnavailable(text, retry_after=_seconds(retry_after))
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from activities.protocols import ClusterGone, ClusterRefused, Kind, ObjectRef, WatchEvent
 from environments.model import KubernetesObject
 from gateways.cluster.discovery import Discovery, Resource
+from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.refs import FIELD_MANAGER, describe, ref_of
 from gateways.cluster.transport import Transport, connect_transport
 from gateways.cluster.watch import watch_objects
@@ -57,6 +58,8 @@ class KubernetesCluster:
                 try:
                     return (await self._list(resource, namespace, labels))["items"]  # type: ignore[no-any-return]
                 except ClusterGone:  # its definition went away since discovery
+                    return ()
+                except ClusterForbidden:  # Secrets, and kinds that the cluster's operator keeps from us: none is ours
                     return ()
 
         found = await asyncio.gather(*(of(resource) for resource in await self.discovery.content()))

@@ -1,4 +1,4 @@
-"""An API on a real SQLite file, with workflows and a cluster in memory, and a forge that signs."""
+"""An API on a real database of either kind, with workflows and a cluster in memory, and a forge that signs."""
 
 import hashlib
 import hmac
@@ -26,6 +26,7 @@ from store.index import DatabaseIndex
 from store.logs import FileLogs
 from store.overrides import DatabaseOverrides
 from store.tokens import Tokens
+from tests.postgresql import Place
 
 SECRET = "the forge's secret"
 LIMIT = 200_000
@@ -86,13 +87,13 @@ class Api:
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(tmp_path: Path, place: Place) -> AsyncIterator[Api]:
     settings = Settings(
         api=ApiSettings(max_body_bytes=LIMIT),
         gitea=GiteaSettings(webhook_secret=SecretStr(SECRET)),
         github=GitHubSettings(webhook_secret=SecretStr(SECRET)),
     )
-    database = await open_database(f"sqlite+aiosqlite:///{tmp_path}/catalyst.db")
+    database = await open_database(place.url)
     owners, cluster, tokens = InMemoryOwners(), InMemoryCluster(), Tokens(database)
     parts = ApiParts(
         settings=settings,

@@ -12,6 +12,7 @@ from api import dispatcher as module
 from api.dispatcher import Dispatcher
 from api.metrics import Metrics
 from tests.api.conftest import Api, pull_request
+from tests.postgresql import Place
 
 AWAY = GatewayError("Temporal doesn't answer.")
 
@@ -133,14 +134,12 @@ async def test_a_new_delivery_wakes_it_at_once(api: Api) -> None:
     assert signals(api) == ["look"]
 
 
-async def test_it_outlives_a_database_that_was_away(api: Api) -> None:
+async def test_it_outlives_a_database_that_was_away(api: Api, place: Place) -> None:
     async with api.app.router.lifespan_context(api.app):
-        async with api.database.write() as session:
-            await session.execute(text("ALTER TABLE deliveries RENAME TO away"))
+        place.take_away()
         api.dispatcher.wake()
         await asyncio.sleep(0.1)
-        async with api.database.write() as session:
-            await session.execute(text("ALTER TABLE away RENAME TO deliveries"))
+        place.give_back()
         await api.webhook(pull_request("opened"))
         await until(lambda: signals(api) == ["look"])
 

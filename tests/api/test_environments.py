@@ -207,3 +207,11 @@ async def test_a_command_of_absurd_size_is_refused(api: Api) -> None:
     await api.parts.index.put(row())
     body = {"env": {"KEY": "x" * 1_000_000}}
     assert (await api.client.post(f"/api/v1/environments/{PREVIEW}/override", json=body)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["?team=%00", "?project=%00", f"?pull_request={10**30}", "?pull_request=-1", "/%00", "/%00/logs/build"]
+)
+async def test_what_no_database_can_hold_is_a_mistake_of_the_caller(api: Api, path: str) -> None:
+    answer = await api.client.get(f"/api/v1/environments{path}")
+    assert answer.status_code == 422

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from activities.protocols import GatewayError
 from tests.api.conftest import Api, pull_request
+from tests.postgresql import Place
 
 
 async def test_the_process_says_that_it_lives_without_asking_anybody(api: Api) -> None:
@@ -23,9 +24,8 @@ async def test_ready_without_temporal_says_what_is_wrong(api: Api) -> None:
     assert (answer.status_code, answer.json()["temporal"]) == (200, "Temporal can't be reached.")
 
 
-async def test_not_ready_without_the_database(api: Api) -> None:
-    async with api.database.write() as session:
-        await session.execute(text("DROP TABLE deliveries"))
+async def test_not_ready_without_the_database(api: Api, place: Place) -> None:
+    place.take_away()
     answer = await api.client.get("/readyz")
     assert (answer.status_code, answer.json()["reason"]) == (503, "DatabaseUnavailable")
 

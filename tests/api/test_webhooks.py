@@ -6,12 +6,12 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import text
 
 from api.events import parse_event
 from api.signature import is_signed
 from tests.api.conftest import LIMIT, SECRET, Api, pull_request, signed
 from tests.corpora import corpus
+from tests.postgresql import Place
 
 RECORDED = Path(__file__).parents[1] / "data" / "gitea-webhooks"
 
@@ -118,9 +118,8 @@ async def test_an_id_of_absurd_length_is_replaced(api: Api) -> None:
     assert len(answer.json()["delivery"]) == 64
 
 
-async def test_with_the_database_down_the_forge_is_told(api: Api) -> None:
-    async with api.database.write() as session:
-        await session.execute(text("DROP TABLE deliveries"))
+async def test_with_the_database_down_the_forge_is_told(api: Api, place: Place) -> None:
+    place.take_away()
     answer = await api.webhook(pull_request("opened"))
     assert (answer.status_code, answer.json()["reason"]) == (503, "DatabaseUnavailable")
 

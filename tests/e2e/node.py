@@ -35,8 +35,11 @@ def kubectl(*arguments: str, objects: list[dict[str, Any]] | None = None, timeou
     return done.stdout
 
 
-def build(folder: Path, image: str) -> str:
-    """Build the folder's Dockerfile with the platform's builder and push it; the output, success or not."""
+def build(folder: Path, image: str, *options: str, dockerfile: Path | None = None) -> str:
+    """Build the folder's Dockerfile with the platform's builder and push it; the output, success or not.
+
+    `dockerfile`: the folder that holds it, where it isn't the context; `options`: more of buildctl's.
+    """
     platform = local_platform()
     command = [
         str(buildkit.artifact().folder / "buildctl"),
@@ -44,7 +47,8 @@ def build(folder: Path, image: str) -> str:
         "build",
         "--progress=plain",
     ]
-    command += ["--no-cache", "--frontend=dockerfile.v0", f"--local=context={folder}", f"--local=dockerfile={folder}"]
+    command += ["--no-cache", "--frontend=dockerfile.v0", f"--local=context={folder}"]
+    command += [f"--local=dockerfile={dockerfile or folder}", *options]
     command += [f"--output=type=image,push=true,name={platform['registry']}/{image}"]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False).stderr
 

@@ -4,6 +4,7 @@ Real cluster: CATALYST_TEST_KUBECONFIG, the running platform (.catalyst/local.js
 Nothing of these: skipped with a line that says what is missing; with CATALYST_REQUIRE_PLATFORM=1 that is a failure.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,12 +12,14 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
 
+from activities.kinds import ENVIRONMENT
 from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
+from environments.crds import definitions
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
@@ -25,6 +28,7 @@ from tests.gateways.control_plane import ControlPlane, find_binaries, search_pat
 from tests.gateways.forge_worlds import GiteaWorld
 from tests.gateways.gitea_server import GiteaProcess, is_built
 from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
+from tests.missing import missing
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -34,16 +38,9 @@ def local_platform() -> dict[str, Any]:
     return json.loads(LOCAL.read_text()) if LOCAL.exists() else {}
 
 
-def missing(what: str) -> NoReturn:
-    text = f"{what}; start the platform with `make up`"
-    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("kubeconfig")
+    given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("admin_kubeconfig")
     if given:
         yield given
         return
@@ -141,6 +138,24 @@ async def real_cluster(kubeconfig: str) -> AsyncIterator[KubernetesCluster]:
     cluster = await KubernetesCluster.connect(kubeconfig)
     yield cluster
     await cluster.aclose()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def resources(real_cluster: KubernetesCluster) -> KubernetesCluster:
+    """The real cluster with the custom resources as generated."""
+    for definition in definitions().values():
+        await real_cluster.apply(definition, manager="catalyst-install", force=True)
+    async with asyncio.timeout(30):
+        while not await _is_served(real_cluster):
+            await asyncio.sleep(0.05)
+    return real_cluster
+
+
+async def _is_served(cluster: KubernetesCluster) -> bool:
+    with suppress(GatewayError):
+        await cluster.list(ENVIRONMENT)
+        return True
+    return False
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -2,15 +2,13 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 
-from activities.kinds import ENVIRONMENT, NAMESPACE, environment_ref, namespace_ref
-from activities.protocols import Cluster, ClusterConflict, ClusterRefused, GatewayError, Kind, ObjectRef
+from activities.kinds import NAMESPACE, environment_ref, namespace_ref
+from activities.protocols import Cluster, ClusterConflict, ClusterRefused, ObjectRef
 from environments import labels
-from environments.crds import definitions
 from environments.declared import override_object, parse_environment
 from environments.deployment import render
 from environments.model import (
@@ -25,28 +23,9 @@ from environments.model import (
 )
 from environments.report import EnvironmentReport, status_object
 from environments.work import OverrideRequest
-from gateways.cluster.kubernetes import KubernetesCluster
-from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
 
-DEFINITION = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 SHA = CommitSha("0123456789abcdef0123456789abcdef01234567")
-
-
-@pytest_asyncio.fixture(scope="session")
-async def resources(real_cluster: KubernetesCluster) -> Cluster:
-    """The cluster with the custom resources as generated."""
-    for definition in definitions().values():
-        await real_cluster.apply(definition, manager="catalyst-install", force=True)
-
-    async def is_served() -> bool:
-        with suppress(GatewayError):
-            await real_cluster.list(ENVIRONMENT)
-            return True
-        return False
-
-    await eventually(is_served)
-    return real_cluster
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,6 @@
-"""The database on a real SQLite file."""
+"""The database on a real SQLite file and on a real PostgreSQL server."""
 
 import asyncio
-import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,15 +24,12 @@ from store.index import DatabaseIndex, Filter
 from store.models import Base, DeliveryRow
 from store.overrides import DatabaseOverrides
 from store.tokens import Tokens
-
-
-def url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/deeper/catalyst.db"
+from tests.postgresql import Place, SqlitePlace
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(url(tmp_path))
+async def database(place: Place) -> AsyncIterator[Database]:
+    opened = await open_database(place.url)
     yield opened
     await opened.aclose()
 
@@ -49,19 +45,25 @@ async def test_migrations_make_the_tables_that_the_models_describe(database: Dat
         assert await (await session.connection()).run_sync(differences) == []
 
 
-async def test_opening_again_keeps_what_was_stored(tmp_path: Path) -> None:
+async def test_opening_again_keeps_what_was_stored(place: Place) -> None:
     for expected in (True, False):
-        database = await open_database(url(tmp_path))
+        database = await open_database(place.url)
         assert await Deliveries(database).add("gitea", "1", "push", b"{}") is expected
         await database.aclose()
 
 
-async def test_processes_that_start_at_once_share_one_database(tmp_path: Path) -> None:
+async def test_opening_waits_for_no_writer_when_the_tables_are_current(database: Database, place: Place) -> None:
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(reason="a write that is under way"))
+        await (await open_database(place.url)).aclose()
+
+
+async def test_processes_that_start_at_once_share_one_database(place: Place) -> None:
     program = f"""
 import asyncio
 from store.database import open_database
 async def main():
-    await (await open_database({url(tmp_path)!r})).aclose()
+    await (await open_database({place.url!r})).aclose()
 asyncio.run(main())
 """
     started = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
@@ -71,14 +73,20 @@ asyncio.run(main())
 async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "deeper").write_text("a file")
     with pytest.raises(DatabaseUnavailable, match="deeper"):
-        await open_database(url(tmp_path))
+        await open_database(SqlitePlace(tmp_path / "deeper" / "catalyst.db").url)
 
 
 async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "catalyst.db").write_text("this is no database at all" * 100)
     with pytest.raises(DatabaseUnavailable, match="not a database"):
-        await open_database(url(tmp_path))
+        await open_database(SqlitePlace(tmp_path / "deeper" / "catalyst.db").url)
+
+
+async def test_a_server_that_is_not_there_is_said_without_its_password() -> None:
+    with pytest.raises(DatabaseUnavailable, match="CATALYST_DATABASE_URL") as told:
+        await open_database("postgresql+psycopg://catalyst:s3cret@127.0.0.1:9/catalyst")
+    assert "s3cret" not in str(told.value)
 
 
 async def test_many_writers_wait_for_each_other(database: Database) -> None:
@@ -123,14 +131,11 @@ async def test_a_sender_that_gives_up_takes_no_other_delivery_along(database: Da
     assert await asyncio.gather(*others) == [True, True]
 
 
-async def test_every_sender_is_told_that_the_database_is_down(tmp_path: Path) -> None:
-    database = await open_database(url(tmp_path))
-    async with database.write() as session:
-        await session.execute(text("DROP TABLE deliveries"))
+async def test_every_sender_is_told_that_the_database_is_down(database: Database, place: Place) -> None:
+    place.take_away()
     deliveries = Deliveries(database)
     added = (deliveries.add("gitea", str(each), "push", b"{}") for each in range(3))
     told = await asyncio.gather(*added, return_exceptions=True)
-    await database.aclose()
     assert [type(each) for each in told] == [DatabaseUnavailable] * 3
 
 
@@ -179,10 +184,8 @@ async def test_housekeeping_drops_what_is_old_and_done(database: Database) -> No
     assert not await deliveries.add("gitea", "new and done", "pull_request", b"{}")
 
 
-async def test_a_database_that_went_away_is_said(database: Database, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "deeper" / "catalyst.db") as other:
-        other.execute("DROP TABLE deliveries")
-    other.close()
+async def test_a_database_that_went_away_is_said(database: Database, place: Place) -> None:
+    place.take_away()
     with pytest.raises(DatabaseUnavailable, match="CATALYST_DATABASE_URL"):
         await Deliveries(database).add("gitea", "1", "push", b"{}")
 
@@ -217,6 +220,11 @@ async def test_a_row_is_rewritten(index: DatabaseIndex | InMemoryIndex) -> None:
     await index.put(row(Phase.BUILDING))
     assert await index.get("ada-shop-pr-7") == row(Phase.BUILDING)
     await index.put(row(Phase.READY, at=1))
+    assert await phase_of(index) == "Ready"
+
+
+async def test_the_newest_of_reports_at_once_wins(index: DatabaseIndex | InMemoryIndex) -> None:
+    await asyncio.gather(*(index.put(row(Phase.BUILDING, at=at)) for at in range(5)), index.put(row(at=9)))
     assert await phase_of(index) == "Ready"
 
 
@@ -287,6 +295,12 @@ async def test_a_changed_bootstrap_token_replaces_the_old_one(database: Database
     for token in ("old", "new", "new"):
         await tokens.ensure("bootstrap", token)
     assert await tokens.name_of("old") is None
+    assert await tokens.name_of("new") == "bootstrap"
+
+
+async def test_processes_at_once_make_a_token_known_once(database: Database) -> None:
+    tokens = Tokens(database)
+    await asyncio.gather(*(tokens.ensure("bootstrap", "new") for _ in range(5)))
     assert await tokens.name_of("new") == "bootstrap"
 
 

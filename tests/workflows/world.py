@@ -27,9 +27,11 @@ from environments.names import (
     project_namespace,
     pull_request_workflow_id,
 )
+from environments.permissions import allows
 from environments.report import EnvironmentReport
 from environments.work import Request
 from gateways.builder.fake import InMemoryBuilder
+from gateways.cluster.authorized import AuthorizedCluster
 from gateways.cluster.fake import InMemoryCluster
 from gateways.forge.fake import InMemoryForge
 from gateways.probe.fake import InMemoryProbe
@@ -65,6 +67,10 @@ class World:
         # One Temporal server serves all tests: ids of repositories and names of teams are this test's own.
         self.forge._ids = count(randrange(1, 10**12))
         self.cluster = InMemoryCluster()
+        """As its operator sees it; the product sees it through its role."""
+        self.product_cluster = AuthorizedCluster(self.cluster, self._authorize)
+        self.asked: set[tuple[str, str, str]] = set()
+        """What the product asked the cluster for: verb, API group, kind with subresource."""
         self.registry = InMemoryRegistry()
         self.builder = InMemoryBuilder(self.registry)
         self.source = InMemorySource(folder / "source")
@@ -78,13 +84,17 @@ class World:
         """Of the next worker that starts."""
         self._stack: AsyncExitStack | None = None
 
+    def _authorize(self, verb: str, group: str, kind: str, namespace: str | None, subresource: str) -> bool:
+        self.asked.add((verb, group, f"{kind}/{subresource}" if subresource else kind))
+        return allows(verb, group, kind, namespace, subresource)
+
     # --- the worker ----------------------------------------------------------------------------------------------
 
     async def start_worker(self, client: Client | None = None) -> None:
         """`client`: a connection of its own; the world's when None."""
         client = client or self.client
         gateways = Gateways(
-            cluster=self.cluster,
+            cluster=self.product_cluster,
             forges={self.forge.name: self.forge},
             source=self.source,
             builder=self.builder,
@@ -109,7 +119,7 @@ class World:
         await self._stack.enter_async_context(worker)
         builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
-        await self._stack.enter_async_context(_beside(watch_for_ever(self.cluster, self.owners, "test")))
+        await self._stack.enter_async_context(_beside(watch_for_ever(self.product_cluster, self.owners, "test")))
 
     def _worker_options(self) -> dict[str, Any]:
         """Every task replays from the start: what isn't deterministic fails here and not in production."""

@@ -1,0 +1,1 @@
+"""What the product may do in a cluster, as manifests."""
