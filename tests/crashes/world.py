@@ -42,7 +42,8 @@ class MortalWorld(World):
             task_queue=self.task_queue,
         )
 
-    async def start_worker(self) -> None:
+    async def start_worker(self, client: Client | None = None) -> None:
+        """In a process of its own, with connections of its own."""
         self._stack = AsyncExitStack()
         objects = {name: getattr(self, name) for name in ("cluster", "forge", "source", "registry", "probe", "fate")}
         objects |= {"index": self.index, "audit": self.audit, "building": Building(self.builder)}

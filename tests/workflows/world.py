@@ -57,6 +57,8 @@ A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 class World:
     patience_seconds = PATIENCE_SECONDS
+    cached_workflows = 0
+    """Every task replays from the start: what isn't deterministic fails here and not in production."""
     look_seconds = 0.02
     """Between two looks at a condition."""
 
@@ -122,9 +124,8 @@ class World:
         await self._stack.enter_async_context(_beside(watch_for_ever(self.product_cluster, self.owners, "test")))
 
     def _worker_options(self) -> dict[str, Any]:
-        """Every task replays from the start: what isn't deterministic fails here and not in production."""
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
-        return {"max_cached_workflows": 0, **beats}
+        return {"max_cached_workflows": self.cached_workflows, **beats}
 
     async def stop_worker(self) -> None:
         if self._stack is not None:
