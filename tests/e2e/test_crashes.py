@@ -1,9 +1,11 @@
 """kill -9 of the worker, and webhooks that nobody heard: the right end all the same. These run alone."""
 
+from functools import partial
+
 import pytest
 
 from tests.e2e.slow_build import is_in_long_step, slow_build
-from tests.e2e.world import Platform, Preview, sample, until
+from tests.e2e.world import GONE_SECONDS, Platform, Preview, sample, until
 
 BACK_SECONDS = 60
 RECONCILED_SECONDS = 90
@@ -102,8 +104,15 @@ def test_thirty_webhooks_that_nobody_heard(platform_alone: Platform, opened: lis
 
     until(is_right, RECONCILED_SECONDS, "everything is as the forge has it", evidence)
     assert _heard(platform_alone, repository.id) == heard, "the webhooks were to be lost, but some arrived"
-    for preview in closed + brief:  # a brief one has a preview of short life only if Reconcile looked in its moment
+    for preview in closed:
         preview.is_gone()
+    for preview in brief:  # it had workflows only if Reconcile looked in its moment
+        preview.until(partial(_is_over_if_it_was, preview), GONE_SECONDS, "its workflows have ended")
+
+
+def _is_over_if_it_was(preview: Preview) -> bool:
+    found = [workflow for each in preview.workflow_ids() if (workflow := preview.machine.workflow(each))]
+    return all(str(each.get("status", "")).endswith("COMPLETED") for each in found)
 
 
 def _is_ready(preview: Preview) -> bool:
