@@ -1,11 +1,14 @@
 """In-memory stores for tests of workflows and activities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from activities.protocols import IndexRow
 from environments.model import Phase
 from environments.report import EnvironmentReport
+from store.audit import AuditEntry
+from store.models import now
 
 
 class InMemoryIndex:
@@ -38,22 +41,25 @@ class InMemoryIndex:
 
 
 class InMemoryAudit:
-    """Implements Audit."""
+    """Implements Audit, and more for the API, as the database's does."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[str, str, str, dict[str, Any]]] = []
-        """Who, action, subject, detail."""
-        self.outcomes: dict[int, str] = {}
+        self.entries: list[AuditEntry] = []
+        """The oldest first."""
 
     async def record(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         await self.begin(actor, action, subject, detail)
 
     async def begin(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> int:
-        self.entries.append((actor, action, subject, dict(detail)))
-        return len(self.entries)
+        id = len(self.entries) + 1
+        self.entries.append(AuditEntry(id, now(), actor, action, subject, dict(detail), ""))
+        return id
 
     async def conclude(self, id: int, outcome: str) -> None:
-        self.outcomes[id] = outcome
+        self.entries[id - 1] = replace(self.entries[id - 1], outcome=outcome)
+
+    async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        return [each for each in reversed(self.entries) if subject in (None, each.subject)][:limit]
 
 
 def _may_follow(stored: IndexRow, report: EnvironmentReport) -> bool:

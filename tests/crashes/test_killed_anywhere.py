@@ -136,7 +136,7 @@ def _made(world: MortalWorld) -> Counter[tuple[str, str]]:
 
 
 def _audited(world: MortalWorld) -> Counter[tuple[str, str]]:
-    return Counter((action, subject.replace(world.team, "TEAM")) for _, action, subject, _ in world.audit.entries)
+    return Counter((each.action, each.subject.replace(world.team, "TEAM")) for each in world.audit.entries)
 
 
 async def _scheduled(preview: Preview) -> Counter[str]:

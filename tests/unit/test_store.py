@@ -19,7 +19,7 @@ from environments.work import OverrideRequest
 from store.audit import DatabaseAudit
 from store.database import Database, DatabaseUnavailable, open_database
 from store.deliveries import Deliveries
-from store.fake import InMemoryIndex
+from store.fake import InMemoryAudit, InMemoryIndex
 from store.index import DatabaseIndex, Filter
 from store.models import Base, DeliveryRow
 from store.overrides import DatabaseOverrides
@@ -304,15 +304,25 @@ async def test_processes_at_once_make_a_token_known_once(database: Database) -> 
     assert await tokens.name_of("new") == "bootstrap"
 
 
-async def test_what_was_asked_is_recorded_before_its_answer(database: Database) -> None:
-    audit = DatabaseAudit(database)
+@pytest.fixture(params=["database", "fake"])
+def audit(request: pytest.FixtureRequest, database: Database) -> DatabaseAudit | InMemoryAudit:
+    return DatabaseAudit(database) if request.param == "database" else InMemoryAudit()
+
+
+async def test_what_was_asked_is_recorded_before_its_answer(audit: DatabaseAudit | InMemoryAudit) -> None:
     entry = await audit.begin("ci", "retry", "ada-shop-pr-7", {"reason": "flaky"})
     assert [each.outcome for each in await audit.list()] == [""]
     await audit.conclude(entry, "accepted")
     await audit.record("ci", "stop", "other", {})
-    assert [(each.who, each.action, each.outcome) for each in await audit.list("ada-shop-pr-7")] == [
-        ("ci", "retry", "accepted")
-    ]
+    [found] = await audit.list("ada-shop-pr-7")
+    assert (found.who, found.action, found.detail, found.outcome) == ("ci", "retry", {"reason": "flaky"}, "accepted")
+
+
+async def test_the_newest_entries_come_first(audit: DatabaseAudit | InMemoryAudit) -> None:
+    for number in range(3):
+        await audit.record("ci", f"act-{number}", "ada-shop-pr-7", {})
+    assert [each.action for each in await audit.list(limit=2)] == ["act-2", "act-1"]
+    assert await audit.list("nobody") == []
 
 
 async def test_an_override_keeps_names_of_variables_but_not_their_values(database: Database) -> None:

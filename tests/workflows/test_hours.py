@@ -40,7 +40,7 @@ async def test_past_five_minutes_what_blocks_is_found_taken_off_and_told(fast_wo
     )
     await preview.close()
     await preview.is_over(within=SKIPPING_SECONDS)
-    told = [(action, subject, detail) for _, action, subject, detail in fast_world.audit.entries]
+    told = [(each.action, each.subject, each.detail) for each in fast_world.audit.entries]
     assert ("took off finalizer", f"{preview.namespace}/stuck", {"finalizer": "example.com/never"}) in told
 
 

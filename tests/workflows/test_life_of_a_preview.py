@@ -195,7 +195,7 @@ class TestPeople:
         assert preview.env("COLOUR") == "green"
         await preview.environment_workflow.execute_update("override", {"by": "dora", "reset": True})
         await world.until(lambda: preview.env("COLOUR") is None, "the override is gone")
-        assert ("dora", "override") in {(actor, action) for actor, action, _, _ in world.audit.entries}
+        assert ("dora", "override") in {(each.who, each.action) for each in world.audit.entries}
 
     async def test_a_resource_deleted_by_hand_is_torn_down_and_told_not_made_again(self, world: World) -> None:
         preview = await world.open()
