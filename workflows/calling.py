@@ -1,9 +1,13 @@
 """How workflows call activities: time limits, retries, and telling what may pass by itself from what doesn't."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 CALL = timedelta(seconds=30)
 """One attempt to talk to forge or cluster."""
@@ -15,6 +19,13 @@ FEW = RetryPolicy(maximum_attempts=3)
 ONCE = RetryPolicy(maximum_attempts=1)
 HEARTBEAT = timedelta(seconds=10)
 """A worker that is killed is noticed this late."""
+
+
+def beside(loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A loop that goes on beside the main one until it is cancelled; one that ends otherwise is said in the worker's log."""
+    task = asyncio.create_task(loop)
+    task.add_done_callback(_say_unless_cancelled)
+    return task
 
 
 def may_pass(error: ActivityError) -> bool:
@@ -34,6 +45,12 @@ def sentence(error: FailureError) -> str:
     if isinstance(cause, ApplicationError):
         return cause.message
     return f"{error.activity_type if isinstance(error, ActivityError) else 'A call'} got no answer in time."
+
+
+def _say_unless_cancelled(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not is_cancelled_exception(error):
+        workflow.logger.error("a loop beside the main one ended: %r", error)
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -1,6 +1,5 @@
 """One workflow per pull request, from opened until everything of it is gone. Workflow id: names.pull_request_workflow_id."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Request,
     )
     from workflows import visibility
-    from workflows.calling import CALL, GIVE_BACK, RETRY, sentence
+    from workflows.calling import CALL, GIVE_BACK, RETRY, beside, sentence
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
 
 LOOK_AGAIN = timedelta(minutes=10)
@@ -63,7 +62,7 @@ class PullRequestWorkflow:
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
-        reporting = asyncio.create_task(self._keep_reporting())
+        reporting = beside(self._keep_reporting())
         try:
             while (over := await self._look_and_act()) is None:
                 await self._next_event()

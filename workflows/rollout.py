@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         RolloutResult,
         Verdict,
     )
-    from workflows.calling import CALL, GIVE_BACK, HEARTBEAT, RETRY, builds_queue, kind_of, may_pass, sentence
+    from workflows.calling import CALL, GIVE_BACK, HEARTBEAT, RETRY, beside, builds_queue, kind_of, may_pass, sentence
 
 PATIENCE = timedelta(minutes=15)
 """How long a rollout goes on trying while an outside system is down; its environment starts another one later."""
@@ -51,7 +51,7 @@ class RolloutWorkflow:
 
     @workflow.run
     async def run(self, request: RolloutRequest) -> RolloutResult:
-        telling = asyncio.create_task(self._keep_telling())
+        telling = beside(self._keep_telling())
         try:
             return await self._bring_to_ready()
         except ActivityError as error:

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from environments.names import pull_request_workflow_id
     from environments.work import EnvironmentChanged, Publication
     from workflows import visibility
-    from workflows.calling import CALL, RETRY, sentence
+    from workflows.calling import CALL, RETRY, beside, sentence
     from workflows.memory import Memory
     from workflows.pauses import TRY_AGAIN
 
@@ -35,7 +35,7 @@ class Telling:
         self._told = None if is_continued else (self._asked, memory.state.report)
 
     def start(self) -> Iterable[asyncio.Task[None]]:
-        return (asyncio.create_task(self._keep_publishing()), asyncio.create_task(self._keep_telling()))
+        return (beside(self._keep_publishing()), beside(self._keep_telling()))
 
     def tell_again(self) -> None:
         self._asked += 1
