@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from activities.protocols import Cluster, GatewayError, Logs
 from environments.model import KubernetesObject
+from environments.sidecar import SidecarState
 from environments.work import RolloutRequest
 
-NAMES = {"install": "install", "app": "container"}
+NAMES = {"app": "container"}
 """Container -> name of its log."""
 LAST_WORDS_SECONDS = 2.0
 """For the rest of the output of a container that ended."""
@@ -23,6 +25,8 @@ class Capture:
     cluster: Cluster
     logs: Logs
     request: RolloutRequest
+    since: datetime | None = None
+    """What was said before is of another rollout: a development pod outlives them."""
     _copying: dict[Run, asyncio.Task[None]] = field(default_factory=dict)
 
     def look(self, pods: Iterable[KubernetesObject]) -> None:
@@ -49,8 +53,16 @@ class Capture:
         pod, container, _ = run
         # A log that can't be copied must not fail the rollout that it is about.
         with suppress(GatewayError), self.logs.open(self.request.log_id(NAMES[container])) as log:
-            async for chunk in self.cluster.pod_log(self.request.namespace, pod, container, follow=True):
+            namespace, since = self.request.namespace, self.since
+            async for chunk in self.cluster.pod_log(namespace, pod, container, follow=True, since=since):
                 log.write(chunk)
+
+
+def write_last_words(logs: Logs, request: RolloutRequest, state: SidecarState | None) -> None:
+    """What the report quotes (environments.sidecar: `failed_log`)."""
+    if state is not None and state.tail:
+        with logs.open(request.log_id("command")) as log:
+            log.write("\n".join(state.tail).encode())
 
 
 def _runs(pod: KubernetesObject) -> Iterable[Run]:

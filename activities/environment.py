@@ -11,12 +11,14 @@ from activities.errors import gateway_errors
 from activities.guards import Guards
 from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
 from activities.lateness import refuse_if_late
+from activities.living_health import LivingHealth
 from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
 from environments import labels, names
 from environments.declared import DeclaredEnvironment, override_object, parse_environment
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
-from environments.readiness import AWAY, NOT_ANSWERING, health
+from environments.readiness import AWAY, NOT_ANSWERING, Health, health
 from environments.report import status_object
+from environments.sidecar import is_living
 from environments.work import CheckRequest, DeleteRequest, Observation, OverrideWork, Publication, Target, Verdict
 
 
@@ -24,6 +26,7 @@ from environments.work import CheckRequest, DeleteRequest, Observation, Override
 class EnvironmentActivities:
     cluster: Cluster
     guards: Guards
+    living: LivingHealth
     probe: Probe
     index: Index
     audit: Audit
@@ -94,10 +97,12 @@ class EnvironmentActivities:
             self.cluster.list(DEPLOYMENT, request.namespace, mine),
             self.cluster.list(POD, request.namespace, mine),
         )
-        found = health(request.rollout, deployments, pods)
+        if work.template is not None and is_living(work.template):
+            found = await self.living.verdict(request, work.template, deployments, pods)
+        else:
+            found = _verdict(health(request.rollout, deployments, pods))
         if found.phase is not Phase.READY:
-            text = " ".join(part for part in (found.message, found.hint) if part)
-            return Verdict(phase=Phase.DEGRADED, url=work.was.url, reason=found.reason, message=text)
+            return found.model_copy(update={"url": work.was.url})
         url = work.was.url or await self._url(request.namespace)
         return work.was if work.was.reason == NOT_ANSWERING and url is None else Verdict(phase=Phase.READY, url=url)
 
@@ -136,6 +141,11 @@ class EnvironmentActivities:
         host = names.host(namespace, self.guards.address.domain)
         answer = await self.probe.get(host)
         return self.guards.address.url(namespace) if answer and answer.status not in AWAY else None
+
+
+def _verdict(found: Health) -> Verdict:
+    text = " ".join(part for part in (found.message, found.hint) if part)
+    return Verdict(phase=found.phase, reason=found.reason, message=text)
 
 
 def _observation(declared: DeclaredEnvironment) -> Observation:

@@ -5,7 +5,7 @@ Every method may raise GatewayError; a subclass named in a docstring is one that
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -13,11 +13,13 @@ from environments.model import (
     CommitSha,
     EnvironmentKey,
     KubernetesObject,
+    NamespaceName,
     PullRequest,
     PullRequestKey,
     Snapshot,
     Value,
 )
+from environments.sidecar import Delivered, Delivery, SidecarState
 from environments.work import Request
 
 
@@ -121,7 +123,14 @@ class Cluster(Protocol):
         ...
 
     def pod_log(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since: datetime | None = None,
     ) -> AsyncIterator[bytes]:
         """Chunks of the container's output; ends at once for a container that never started. Raises ClusterGone for a pod that isn't there."""
         ...
@@ -202,6 +211,66 @@ class Source(Protocol):
 
     async def snapshot(self, folder: Path) -> Snapshot:
         """Bounded; symbolic links are never followed out of the folder."""
+        ...
+
+    async def pack(self, folder: Path, sha: CommitSha, have: CommitSha | None) -> Path:
+        """A file that holds the checked-out commit as a git pack; it stays as long as the checkout does. `have`: a commit that the
+        receiver has, so that only what differs need be sent; taken as a hint. Raises SourceRefused."""
+        ...
+
+
+# --- development pods --------------------------------------------------------------------------------------------
+
+
+class PodRef(NamedTuple):
+    namespace: NamespaceName
+    name: str
+
+
+class SidecarGone(GatewayError):
+    """The pod or its sidecar isn't there (any more), or the connection to it broke."""
+
+
+class StaleDelivery(GatewayError):
+    """The pod has taken a delivery of a newer rollout (design: rule 2)."""
+
+    retryable = False
+
+
+class IncompleteDelivery(GatewayError):
+    """The pod doesn't have what the pack builds upon: send all of the commit."""
+
+    retryable = False
+
+
+class DeliveryRefused(GatewayError):
+    """The sidecar can't take it: the volume is full, the working tree's git folder was tampered with."""
+
+    retryable = False
+
+
+class SidecarNews(NamedTuple):
+    """One of the two."""
+
+    state: SidecarState | None = None
+    installed: str = ""
+    """More output of the installation."""
+
+
+class Sidecars(Protocol):
+    """The sidecar of a development pod, through the API server: a pod needs no way out to be given source."""
+
+    async def state(self, pod: PodRef) -> SidecarState:
+        """Raises SidecarGone."""
+        ...
+
+    async def deliver(self, pod: PodRef, delivery: Delivery, pack: Path | None) -> Delivered:
+        """`pack`: git pack with the commit; None: the pod has it. Idempotent. Raises StaleDelivery, IncompleteDelivery, DeliveryRefused,
+        SidecarGone."""
+        ...
+
+    def watch(self, pod: PodRef) -> AsyncIterator[SidecarNews]:
+        """First how it is now, then every change, until the caller stops. Raises SidecarGone."""
         ...
 
 

@@ -1,17 +1,18 @@
 """What one rollout does to the world: prepare, inspect, build, deploy, wait. Every write is fenced (design: rule 2)."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from temporalio import activity
 
+from activities.checkouts import Checkouts
+from activities.declarations import Superseded, declared_for, refuse_if_other_commit
 from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.guards import Guards
 from activities.heartbeats import heartbeats
-from activities.kinds import environment_ref, namespace_ref, project_ref
+from activities.kinds import environment_ref, namespace_ref
 from activities.protocols import (
     Builder,
     BuildRequest,
@@ -19,19 +20,15 @@ from activities.protocols import (
     ClusterConflict,
     ClusterGone,
     ClusterRefused,
-    Forge,
     GatewayError,
     Kind,
     Logs,
     ObjectRef,
     Registry,
     Source,
-    SourceRefused,
 )
-from environments import labels, names
-from environments.declared import DeclaredEnvironment, parse_environment
+from environments import labels
 from environments.deployment import render
-from environments.deployment.source import source_dockerfile
 from environments.detection import detect
 from environments.isolation import environment_namespace_object
 from environments.model import (
@@ -40,22 +37,18 @@ from environments.model import (
     KubernetesObject,
     Message,
     Overrides,
+    PlatformImages,
     RenderRequest,
     Template,
 )
 from environments.plan import plan
-from environments.project import RepositoryOfProject, repository_of
+from environments.sidecar import is_living
 from environments.template import InvalidTemplate, choose_template
 from environments.work import BuildWork, DeployWork, Images, Inspection, RolloutRequest
 
+OTHER_VERSION = "This rollout was begun by another version of Catalyst; it is begun anew."
 FENCE_WORDS = "catalyst fence"
 """How the admission policy's refusals begin (environments.fencing)."""
-
-
-class Superseded(GatewayError):
-    """A newer rollout, or teardown, owns the namespace now: this one writes nothing more."""
-
-    retryable = False
 
 
 class StillThere(GatewayError):
@@ -74,13 +67,12 @@ class TemplateInvalid(GatewayError):
 class RolloutActivities:
     cluster: Cluster
     guards: Guards
-    forges: Mapping[str, Forge]
+    checkouts: Checkouts
     source: Source
     builder: Builder
     registry: Registry
     logs: Logs
-    shell_image: str
-    """Generic container with git and a shell; source images are built on it."""
+    images: PlatformImages
     ca_bundle: str | None = None
     """PEM text for pods."""
     build_timeout: timedelta = timedelta(minutes=20)
@@ -90,7 +82,7 @@ class RolloutActivities:
     async def prepare(self, request: RolloutRequest) -> Message | None:
         """The namespace with its guards, and the fence set to this rollout; why not, when it is somebody else's.
         The only place that creates an environment namespace (design: rule 2)."""
-        declared = await self._declared(request)
+        declared = await declared_for(self.cluster, request)
         if not declared.has_finalizer:
             await self._hold(request)
         held = await self._take_namespace(request)
@@ -102,10 +94,10 @@ class RolloutActivities:
     @gateway_errors
     async def inspect(self, request: RolloutRequest) -> Inspection:
         """The files at the commit, what they are, and how that is deployed. Raises SourceRefused, TemplateInvalid."""
-        declared = await self._declared(request)
-        repository, project_template = await self._project(request, declared)
+        declared = await declared_for(self.cluster, request)
+        repository, project_template = await self.checkouts.project(request, declared)
         async with heartbeats():
-            snapshot = await self.source.snapshot(await self._checkout(request, repository))
+            snapshot = await self.source.snapshot(await self.checkouts.checkout(request, repository))
         detection = detect(snapshot, declared.overrides.workdir)
         try:
             overrides = declared.overrides.model_copy(update={"env": ()})
@@ -124,25 +116,26 @@ class RolloutActivities:
     async def build(self, work: BuildWork) -> Images:
         """Build and push what the template needs; the output is in the log store while it comes. Raises BuildFailed."""
         request, template = work.request, work.template
-        declared = await self._declared(request)
-        repository, _ = await self._project(request, declared)
+        if is_living(template):
+            raise Superseded(OTHER_VERSION)
+        declared = await declared_for(self.cluster, request)
+        repository, _ = await self.checkouts.project(request, declared)
         async with heartbeats():
-            folder = await self._checkout(request, repository)
+            folder = await self.checkouts.checkout(request, repository)
             wanted = self._build_request(request, template, folder)
             with self.logs.open(request.log_id("build")) as log:
                 reference = await self.builder.build(wanted, log)
-        is_source = template.method is not DeploymentMethod.CONTAINER
-        return Images(source_image=reference) if is_source else Images(image=reference)
+        return Images(image=reference)
 
     @activity.defn
     @gateway_errors
     async def deploy(self, work: DeployWork) -> int:
         """Apply what the template renders to, prune what older rollouts left; how many objects. Raises Superseded."""
         request = work.request
-        declared = await self._declared(request)
-        if declared.sha != request.target.sha:
-            # The fence says so only once the newer rollout has begun.
-            raise Superseded("The Environment wants another commit by now.")
+        declared = await declared_for(self.cluster, request)
+        refuse_if_other_commit(declared, request)
+        if work.images.source_image is not None:
+            raise Superseded(OTHER_VERSION)
         await self._check_fence(request)
         desired = render(self._render_request(work, declared.overrides))
         observed = await self._observed(request)
@@ -155,17 +148,6 @@ class RolloutActivities:
         return len(desired)
 
     # --- the fence -----------------------------------------------------------------------------------------------
-
-    async def _declared(self, request: RolloutRequest) -> DeclaredEnvironment:
-        """The resource this rollout was made for. Raises Superseded when it is gone, being deleted, or another one."""
-        stored, home = await asyncio.gather(
-            self.cluster.get(environment_ref(request.key)), self.cluster.get(namespace_ref(request.key.namespace))
-        )
-        if stored is None or home is None or stored["metadata"]["uid"] != request.uid:
-            raise Superseded("The Environment of this rollout is gone.")
-        if "deletionTimestamp" in stored["metadata"]:
-            raise Superseded("The Environment of this rollout is being deleted.")
-        return parse_environment(stored, home)
 
     async def _hold(self, request: RolloutRequest) -> None:
         """Who made the resource by hand didn't write our finalizer: it comes before anything exists for it (design: rule 3)."""
@@ -219,26 +201,6 @@ class RolloutActivities:
 
     # --- source, template, images --------------------------------------------------------------------------------
 
-    async def _project(
-        self, request: RolloutRequest, declared: DeclaredEnvironment
-    ) -> tuple[RepositoryOfProject, dict[str, object] | None]:
-        team = names.team_namespace(request.identity.team)
-        stored, home = await asyncio.gather(
-            self.cluster.get(project_ref(team, declared.project)),
-            self.cluster.get(namespace_ref(request.key.namespace)),
-        )
-        repository = repository_of(stored, home)
-        if repository is None:
-            raise SourceRefused(
-                f"The Project {declared.project} in {team} names no repository: set spec.sources[0].repositoryUrl."
-            )
-        return repository, repository.templates.get(declared.type)
-
-    async def _checkout(self, request: RolloutRequest, repository: RepositoryOfProject) -> Path:
-        forge = self.forges.get(repository.forge)
-        credential = await forge.clone_credential(repository.id, repository.clone_url) if forge else None
-        return await self.source.checkout(repository.id, repository.clone_url, request.target.sha, credential)
-
     async def _resolve(self, template: Template) -> str | None:
         if template.method is not DeploymentMethod.PREBUILT or template.image is None:
             return None
@@ -265,21 +227,11 @@ class RolloutActivities:
         return None
 
     def _build_request(self, request: RolloutRequest, template: Template, folder: Path) -> BuildRequest:
-        sha = request.target.sha
-        if template.method is DeploymentMethod.CONTAINER:
-            return BuildRequest(
-                context=folder / template.workdir,
-                dockerfile=template.dockerfile,
-                repository=f"{request.namespace}/web",
-                tag=sha,
-                timeout=self.build_timeout,
-            )
         return BuildRequest(
-            context=folder,
-            dockerfile="Dockerfile",
-            dockerfile_text=source_dockerfile(self.shell_image),
-            repository=f"{request.namespace}/source",
-            tag=sha,
+            context=folder / template.workdir,
+            dockerfile=template.dockerfile,
+            repository=f"{request.namespace}/web",
+            tag=request.target.sha,
             timeout=self.build_timeout,
         )
 
@@ -303,7 +255,9 @@ class RolloutActivities:
             branch=request.target.branch,
             template=work.template.model_copy(update={"env": tuple(given.values())}),
             image=work.images.image,
-            source_image=work.images.source_image,
+            shell_image=self.images.shell,
+            sidecar_image=self.images.sidecar,
+            ingress_address=self.guards.ingress_address,
             address=self.guards.address,
             ca_bundle=self.ca_bundle,
             url=self.guards.address.url(request.namespace),

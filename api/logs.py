@@ -18,7 +18,7 @@ from store.logs import FileLogs
 router = APIRouter(prefix="/api/v1", tags=["logs"])
 
 POD = Kind("v1", "Pod")
-LogName = Literal["build", "install", "container"]
+LogName = Literal["build", "install", "container", "command"]
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -39,7 +39,7 @@ async def read_log(
     tail: Annotated[int | None, Query(ge=1, le=100_000, description="Only the last lines.")] = None,
 ) -> StreamingResponse:
     """`build` and `install` come from the log store, which keeps them after the environment is gone; `container` comes
-    live from the cluster while there is a pod, else from the log store."""
+    live from the cluster while there is a pod, else from the log store; `command` is the last words of a dev command that failed."""
     row = await row_of(parts, namespace)
     number = rollout or EnvironmentReport.model_validate(row.report).rollout
     if log == "container" and (pod := await _newest_pod(parts.cluster, namespace, number)):
@@ -70,8 +70,9 @@ async def _follow(logs: FileLogs, log_id: str, tail: int | None) -> AsyncIterato
 
 
 async def _newest_pod(cluster: Cluster, namespace: str, rollout: int) -> dict[str, Any] | None:
-    """Of that rollout, one that runs before one that doesn't."""
-    pods: Sequence[dict[str, Any]] = await cluster.list(POD, namespace, {labels.ROLLOUT: str(rollout)})
+    """Of that rollout, or a development pod, which outlives rollouts; one that runs before one that doesn't."""
+    pods: Sequence[dict[str, Any]] = await cluster.list(POD, namespace, {labels.MANAGED_BY: labels.MANAGER})
+    pods = [pod for pod in pods if pod["metadata"]["labels"].get(labels.ROLLOUT, str(rollout)) == str(rollout)]
     started = [pod for pod in pods if pod.get("status", {}).get("containerStatuses")]
     return max(started, key=_rank, default=None)
 

@@ -210,9 +210,15 @@ class Template(Value):
     tag: str | None = None
     command: str | None = None
     install_command: str | None = None
+    install_inputs: tuple[str, ...] = ()
+    """source: the files that decide what is installed, relative to the repository's root."""
     workdir: str = "."
     dockerfile: str = "Dockerfile"
     port: int | None = None
+    is_port_fixed: bool = False
+    """Whether somebody wrote or set the port; otherwise it is what such projects usually listen on."""
+    is_watching: bool = False
+    """source: the command sees changed files by itself."""
     env: tuple[EnvironmentVariable, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -231,6 +237,15 @@ class PlatformAddress(Value):
         """Where the environment in that namespace is reached."""
         port = f":{self.port}" if self.port else ""
         return f"{self.scheme}://{namespace}.{self.domain}{port}/"
+
+
+class PlatformImages(Value):
+    """Our own images, in development pods."""
+
+    shell: str = "catalyst/shell:1"
+    """Generic container with a shell and git, where no image is named."""
+    sidecar: str = "catalyst/sidecar:1"
+    """Delivers source and supervises the command (docs/decisions/0013)."""
 
 
 class ClusterNetwork(Value):
@@ -272,8 +287,12 @@ class RenderRequest(Value):
     template: Template
     image: str | None = None
     """Reference with digest, of the image that was built or resolved."""
-    source_image: str | None = None
-    """source and shell: image whose /source is the checked-out repository."""
+    shell_image: str
+    """source and shell: what runs where the template names no image."""
+    sidecar_image: str
+    """source and shell: delivers source, supervises the command (docs/decisions/0013)."""
+    ingress_address: str | None = None
+    """Where pods reach an ingress that runs on a node."""
     address: PlatformAddress
     ca_bundle: str | None = None
     """PEM text for pods behind a private CA; None: none."""

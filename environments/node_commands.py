@@ -5,8 +5,8 @@ import re
 import shlex
 
 from environments.detection.folders import ROOT, Folder
-from environments.detection.node import Install, find_install, program_of, read_package
-from environments.model import Detection, PackageManager
+from environments.detection.node import Install, find_install
+from environments.model import PackageManager
 
 NODE_IMAGE = "node:22"
 TOOLS = "/cache/tools"
@@ -15,8 +15,6 @@ VERSIONS = {PackageManager.PNPM: "9", PackageManager.YARN: "1", PackageManager.B
 """Majors that read the lockfiles of those before them, for projects that name none."""
 BERRY = "4"
 """Yarn after 1, which is another package."""
-LOOPBACK_ONLY = frozenset({"vite", "astro", "ng", "svelte-kit"})
-"""Servers that listen on loopback only, where neither the probe nor the ingress reaches them, unless `--host` is given."""
 
 
 def install_command(folder: Folder) -> str:
@@ -29,16 +27,14 @@ def install_command(folder: Folder) -> str:
     return f"npm install --global --prefix {TOOLS} {package} && {command}" if package else command
 
 
-def start_command(folder: Folder, detection: Detection) -> str | None:
-    """The detected command, with the argument that makes known servers listen on the pod's address."""
-    command, package = detection.dev_command, read_package(folder)
-    if command is None or package is None:
-        return command
-    script = package.scripts.get(command.rsplit(" ", 1)[-1], "")
-    if program_of(script) not in LOOPBACK_ONLY or "--host" in script:
-        return command
-    separator = " --" if detection.package_manager is PackageManager.NPM else ""
-    return f"{command}{separator} --host 0.0.0.0"
+def install_inputs(folder: Folder) -> tuple[str, ...]:
+    """The files that decide what is installed: unchanged, nothing is installed anew."""
+    found = find_install(folder)
+    root = Folder(folder.snapshot, found.folder)
+    names = (found.lockfile, "package.json", ".npmrc", ".yarnrc.yml", "pnpm-workspace.yaml")
+    above = [root.where(name) for name in names if name and name in root.names]
+    own = [folder.where("package.json")] if folder.path != found.folder else []
+    return tuple(above + own)
 
 
 def node_environment() -> dict[str, str]:

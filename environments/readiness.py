@@ -12,6 +12,8 @@ from environments.containers import Trouble, trouble_of
 from environments.model import KubernetesObject, Phase, Value
 from environments.plan import rollout_of
 
+SIDECAR = "sync"
+"""The sidecar's container in a development pod (environments.deployment.source)."""
 DEADLINE_PASSED = "ProgressDeadlineExceeded"
 NOT_ANSWERING = "NotAnswering"
 """Pods are ready and the URL isn't: an ingress that is down, a port where nothing listens."""
@@ -66,6 +68,26 @@ def judge(rollout: int, deployments: Sequence[KubernetesObject], pods: Sequence[
         _not_out(older),
     )
     return next((verdict for verdict in verdicts if verdict), Readiness(state=ReadinessState.READY))
+
+
+def living_pod(
+    rollout: int, deployments: Sequence[KubernetesObject], pods: Sequence[KubernetesObject]
+) -> str | Readiness:
+    """Name of the one development pod into which source can be delivered, or what is in its way. How the command in it fares is
+    the sidecar's to say (environments.sidecar)."""
+    pods = [pod for pod in pods if not _has_ended(pod)]
+    own = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    verdicts = (
+        _no_deployment(deployments),
+        *(_refused(deployment, rollout) for deployment in deployments),
+        _in_trouble(own, is_final=True),
+        *(_unseen(deployment, rollout) for deployment in deployments),
+        _leaving(pods),
+        _in_trouble([pod for pod in own if not _has_sidecar(pod)], is_final=False),
+    )
+    found = next((verdict for verdict in verdicts if verdict), None)
+    ready = [str(pod["metadata"]["name"]) for pod in own if _has_sidecar(pod)]
+    return found or (ready[0] if ready else _waiting("Starting", "Its pod is being started."))
 
 
 def given_up(last: Readiness, after: timedelta) -> Readiness:
@@ -158,6 +180,22 @@ def _unfinished(deployment: KubernetesObject, rollout: int) -> Readiness | None:
     if status.get("replicas", 0) > status.get("updatedReplicas", 0):
         return _waiting("Replacing", f"Older pods of {_name(deployment)} are still to be replaced.")
     return None
+
+
+def _unseen(deployment: KubernetesObject, rollout: int) -> Readiness | None:
+    if _is_observed(deployment, rollout) and (deployment.get("status") or {}).get("updatedReplicas", 0) > 0:
+        return None
+    return _waiting("NotObserved", f"The cluster has not seen the newest {_name(deployment)} yet.")
+
+
+def _leaving(pods: Iterable[KubernetesObject]) -> Readiness | None:
+    names = [str(pod["metadata"]["name"]) for pod in pods if "deletionTimestamp" in pod["metadata"]]
+    return _waiting("Replacing", f"The pod {names[0]} ends first: both use one volume.") if names else None
+
+
+def _has_sidecar(pod: KubernetesObject) -> bool:
+    statuses = (pod.get("status") or {}).get("initContainerStatuses") or ()
+    return any(each["name"] == SIDECAR and each.get("started") for each in statuses)
 
 
 def _not_ready(pods: Sequence[KubernetesObject], wanted: int) -> Readiness | None:

@@ -4,6 +4,7 @@ import posixpath
 from typing import Any
 
 from environments.catalyst_yaml import FILE, InvalidTemplate, TemplateSpec, parse_template, read_file
+from environments.dependencies import dependency_files
 from environments.detection import detect
 from environments.detection.dockerfile import NAMES as DOCKERFILES
 from environments.detection.dockerfile import exposed_port
@@ -19,7 +20,8 @@ from environments.model import (
     Snapshot,
     Template,
 )
-from environments.node_commands import NODE_IMAGE, install_command, node_environment, start_command
+from environments.node_commands import NODE_IMAGE, install_command, install_inputs, node_environment
+from environments.watching import is_watching
 
 __all__ = ["InvalidTemplate", "choose_template"]
 
@@ -49,7 +51,14 @@ def choose_template(
     if spec is not None and overrides.workdir is None:
         detection = _looked_at_again(spec, where, snapshot, detection)
     template = _from_spec(spec, where, snapshot, detection, sha) if spec else _detected(snapshot, detection)
-    return _overridden(template, overrides, snapshot)
+    return _living(_overridden(template, overrides, snapshot), snapshot)
+
+
+def _living(template: Template, snapshot: Snapshot) -> Template:
+    """What a development pod needs to know, to do as little as a commit asks for."""
+    folder = Folder(snapshot, template.workdir)
+    inputs = template.install_inputs or dependency_files(folder) if template.install_command else ()
+    return template.model_copy(update={"is_watching": is_watching(template.command, folder), "install_inputs": inputs})
 
 
 def _written(
@@ -140,7 +149,7 @@ def _refined(template: Template, spec: TemplateSpec, where: str) -> Template:
         update["install_command"] = spec.install
     if image is not None and template.method in (DeploymentMethod.SOURCE, DeploymentMethod.SHELL):
         update["image"] = _checked_image(image, where)
-    return template.model_copy(update=update | ({"port": port} if port else {}))
+    return template.model_copy(update=update | ({"port": port, "is_port_fixed": True} if port else {}))
 
 
 def _is_dockerfile_build(spec: TemplateSpec) -> bool:
@@ -231,8 +240,9 @@ def _node(snapshot: Snapshot, detection: Detection) -> Template:
     return Template(
         method=DeploymentMethod.SOURCE,
         image=NODE_IMAGE,
-        command=start_command(folder, detection),
+        command=detection.dev_command,
         install_command=install_command(folder),
+        install_inputs=install_inputs(folder),
         workdir=detection.workdir,
         port=detection.port,
         env=tuple(EnvironmentVariable(name=name, value=value) for name, value in node_environment().items()),
@@ -247,7 +257,7 @@ def _overridden(template: Template, overrides: Overrides, snapshot: Snapshot) ->
     """What a person set wins over everything else (FR-ENV-011)."""
     update: dict[str, Any] = {"env": _merged(template.env, {each.name: each.value for each in overrides.env})}
     if overrides.port is not None:
-        update["port"] = overrides.port
+        update |= {"port": overrides.port, "is_port_fixed": True}
     is_source = template.method in (DeploymentMethod.SOURCE, DeploymentMethod.SHELL)
     if overrides.workdir is not None and is_source:
         update["workdir"] = _overridden_workdir(overrides.workdir, snapshot)

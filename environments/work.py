@@ -159,6 +159,7 @@ class Images(Value):
 
     image: str | None = None
     source_image: str | None = None
+    """Of rollouts that began before source was delivered into pods (decision 13); nothing makes it any more."""
 
 
 class DeployWork(Value):
@@ -178,6 +179,15 @@ class Verdict(Value):
     failed_log: str | None = None
 
 
+class DeliveryResult(Value):
+    """Of the delivery of a commit into a development pod."""
+
+    verdict: Verdict | None = None
+    """Why there is no pod to deliver into."""
+    note: str | None = None
+    """What became of changes that had been made in the pod; a sentence."""
+
+
 class RolloutProgress(Value):
     """Signal `progress` from a rollout to its environment; newest wins."""
 
@@ -191,6 +201,8 @@ class RolloutResult(Value):
     verdict: Verdict
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+    template: Template | None = None
+    """How it was deployed; None: it never came so far."""
     is_passing: bool = False
     """Failed for a cause outside that may pass by itself: worth another rollout later."""
 
@@ -198,6 +210,8 @@ class RolloutResult(Value):
 class CheckRequest(Value):
     request: RolloutRequest
     was: Verdict
+    template: Template | None = None
+    """How it was deployed; None: it never came so far."""
 
 
 class DeleteRequest(Value):

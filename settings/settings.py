@@ -94,7 +94,9 @@ class IngressSettings(BaseModel):
 
 class ImageSettings(BaseModel):
     shell: str = "catalyst/shell:1"
-    """Generic container with git and a shell, for source containers and unrecognised projects."""
+    """Generic container with git and a shell, where no image is named."""
+    sidecar: str = "catalyst/sidecar:1"
+    """Beside every development container: takes in source, supervises the command."""
 
 
 class RolloutSettings(BaseModel):

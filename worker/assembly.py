@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from activities.checkouts import Checkouts
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
-from activities.protocols import Audit, Builder, Cluster, Forge, Index, Logs, Owners, Probe, Registry, Source
+from activities.living import LivingActivities
+from activities.living_health import LivingHealth
+from activities.protocols import Audit, Builder, Cluster, Forge, Index, Logs, Owners, Probe, Registry, Sidecars, Source
 from activities.pull_request import PullRequestActivities
 from activities.reconcile import ReconcileActivities
 from activities.report import ReportActivities
 from activities.rollout import RolloutActivities
 from activities.teardown import TeardownActivities
 from activities.waiting import WaitingActivities
-from environments.model import PlatformAddress
+from environments.model import PlatformAddress, PlatformImages
 from workflows.environment import EnvironmentWorkflow
 from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -32,6 +35,7 @@ class Gateways:
     source: Source
     builder: Builder
     registry: Registry
+    sidecars: Sidecars
     probe: Probe
     logs: Logs
     index: Index
@@ -46,7 +50,7 @@ class Options:
     address: PlatformAddress = field(default_factory=PlatformAddress)
     ingress_address: str | None = None
     """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
-    shell_image: str = "catalyst/shell:1"
+    images: PlatformImages = field(default_factory=PlatformImages)
     ca_bundle: str | None = None
     api_url: str = "http://localhost:8700"
     start_timeout: timedelta = timedelta(minutes=5)
@@ -65,20 +69,32 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     cluster, forges, logs = gateways.cluster, gateways.forges, gateways.logs
     guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
-    environment = EnvironmentActivities(cluster, guards, gateways.probe, gateways.index, gateways.audit)
+    living_health = LivingHealth(gateways.sidecars, logs)
+    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
     teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
     waiting = WaitingActivities(cluster, gateways.probe, logs, options.address, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
     reconcile = ReconcileActivities(forges, cluster, gateways.owners)
+    checkouts = Checkouts(cluster, forges, gateways.source)
+    living = LivingActivities(
+        cluster=cluster,
+        sidecars=gateways.sidecars,
+        source=gateways.source,
+        checkouts=checkouts,
+        probe=gateways.probe,
+        logs=logs,
+        address=options.address,
+        start_timeout=options.start_timeout,
+    )
     rollout = RolloutActivities(
         cluster=cluster,
         guards=guards,
-        forges=forges,
+        checkouts=checkouts,
         source=gateways.source,
         builder=gateways.builder,
         registry=gateways.registry,
         logs=logs,
-        shell_image=options.shell_image,
+        images=options.images,
         ca_bundle=options.ca_bundle,
         build_timeout=options.build_timeout,
     )
@@ -87,5 +103,6 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
         *(environment.observe, environment.publish, environment.check, environment.override, environment.delete),
         *(teardown.tear_down, teardown.unblock, teardown.release),
         *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready),
+        *(living.deliver, living.wait_living),
     )
     return Activities(common, builds=(rollout.build,))

@@ -5,12 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from activities.protocols import Forge
 from environments.detection import READ_FILES
-from environments.model import PlatformAddress
+from environments.model import PlatformAddress, PlatformImages
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.forge.gitea import GiteaForge
 from gateways.probe.http import HttpProbe
 from gateways.registry.distribution import DistributionRegistry
+from gateways.sidecar.kubernetes import KubernetesSidecars
 from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
@@ -40,6 +41,7 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
             source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
             builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
             registry=registry,
+            sidecars=KubernetesSidecars(cluster.transport),
             probe=probe,
             logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
             index=DatabaseIndex(database),
@@ -52,7 +54,7 @@ def options_of(settings: Settings) -> Options:
     return Options(
         address=platform_address(settings.ingress),
         ingress_address=settings.ingress.pod_address,
-        shell_image=settings.images.shell,
+        images=PlatformImages(shell=settings.images.shell, sidecar=settings.images.sidecar),
         ca_bundle=settings.ca_bundle.read_text() if settings.ca_bundle else None,
         api_url=settings.api.public_url,
         start_timeout=settings.rollout.start_timeout,

@@ -10,6 +10,7 @@ from environments.model import (
     NamespaceName,
     PullRequest,
     PullRequestKey,
+    Template,
     Value,
 )
 from environments.policy import Wishes
@@ -76,6 +77,8 @@ class EnvironmentState(Value):
     """Taken, not yet written."""
     close: Request | None = None
     """Taken by signal, not yet carried out."""
+    template: Template | None = None
+    """How the newest rollout was deployed."""
     was_superseded: bool = False
     """The newest rollout found its number overtaken, though the resource asks for nothing else."""
 

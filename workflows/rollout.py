@@ -8,12 +8,15 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from activities.living import LivingActivities
     from activities.rollout import RolloutActivities
     from activities.waiting import WaitingActivities
-    from environments.model import DeploymentMethod, Phase, Step, StepState
+    from environments.model import DeploymentMethod, Phase, Step, StepState, Template
     from environments.names import environment_workflow_id
+    from environments.sidecar import is_living
     from environments.work import (
         BuildWork,
+        DeliveryResult,
         DeployWork,
         Images,
         Inspection,
@@ -33,13 +36,14 @@ QUEUE = timedelta(hours=1)
 """For a build slot, on top of the build itself."""
 WAIT = timedelta(minutes=10)
 """Above the limit for starting, which has the better sentence."""
-PHASES = {"source": Phase.DETECTING, "build": Phase.BUILDING, "deploy": Phase.DEPLOYING, "ready": Phase.DEPLOYING}
+PHASES = {"source": Phase.DETECTING, "build": Phase.BUILDING, "deploy": Phase.DEPLOYING}
+"""Of a step; the later ones are still deploying."""
 LOGS = {"BuildFailed": "build"}
 
 
 @workflow.defn
 class RolloutWorkflow:
-    """namespace ∥ (source → detection) → build → apply → wait. Cancelled when a newer commit comes or the environment goes."""
+    """namespace ∥ (source → detection) → build → apply → wait; in development mode apply → deliver → wait. Cancelled when a newer commit comes or the environment goes."""
 
     @workflow.init
     def __init__(self, request: RolloutRequest) -> None:
@@ -47,6 +51,7 @@ class RolloutWorkflow:
         self._steps: tuple[Step, ...] = ()
         self._notes: tuple[str, ...] = ()
         self._phase = Phase.PENDING
+        self._template: Template | None = None
         self._told = self._progress()
 
     @workflow.run
@@ -69,13 +74,34 @@ class RolloutWorkflow:
         inspection = await self._source()
         if isinstance(inspection, Verdict):
             return self._result(inspection)
+        self._template = inspection.template
+        # Rollouts that began before source was delivered into pods go on as they began.
+        if is_living(inspection.template) and workflow.patched("delivered"):
+            return self._result(await self._deliver(inspection.template))
         images = await self._images(inspection)
         work = DeployWork(request=self._request, template=inspection.template, images=images)
         await self._step("deploy", RolloutActivities.deploy, work, GIVE_BACK)
-        verdict = await self._step("ready", WaitingActivities.wait_ready, work, WAIT, heartbeat=HEARTBEAT)
+        return self._result(await self._ready(WaitingActivities.wait_ready, work))
+
+    async def _deliver(self, template: Template) -> Verdict:
+        """Into the pod that runs, where one does (decision 13)."""
+        work = DeployWork(request=self._request, template=template, images=Images())
+        await self._step("deploy", RolloutActivities.deploy, work, GIVE_BACK)
+        delivered: DeliveryResult = await self._step(
+            "deliver", LivingActivities.deliver, work, WAIT, heartbeat=HEARTBEAT
+        )
+        if delivered.verdict is not None:
+            self._end_step("deliver", StepState.FAILED)
+            return delivered.verdict
+        if delivered.note is not None:
+            self._notes = (*self._notes, delivered.note)
+        return await self._ready(LivingActivities.wait_living, work)
+
+    async def _ready(self, method: Any, work: DeployWork) -> Verdict:
+        verdict: Verdict = await self._step("ready", method, work, WAIT, heartbeat=HEARTBEAT)
         if verdict.phase is not Phase.READY:
             self._end_step("ready", StepState.FAILED)
-        return self._result(verdict)
+        return verdict
 
     async def _source(self) -> Inspection | Verdict:
         """Namespace and source don't depend on each other; a namespace that is somebody else's ends it."""
@@ -105,7 +131,7 @@ class RolloutWorkflow:
 
     async def _step(self, name: str, method: Any, argument: Any, limit: timedelta, **options: Any) -> Any:
         """`options`: heartbeat, task_queue."""
-        self._phase = PHASES[name]
+        self._phase = PHASES.get(name, Phase.DEPLOYING)
         self._steps = (*self._steps, Step(name=name, state=StepState.RUNNING, started_at=workflow.now()))
         try:
             result = await self._call(method, argument, limit, step=name, **options)
@@ -164,7 +190,7 @@ class RolloutWorkflow:
         return self._result(verdict).model_copy(update={"is_passing": may_pass(error)})
 
     def _result(self, verdict: Verdict) -> RolloutResult:
-        return RolloutResult(verdict=verdict, steps=self._steps, notes=self._notes)
+        return RolloutResult(verdict=verdict, steps=self._steps, notes=self._notes, template=self._template)
 
     def _progress(self) -> RolloutProgress:
         return RolloutProgress(rollout=self._request.rollout, phase=self._phase, steps=self._steps, notes=self._notes)

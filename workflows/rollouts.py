@@ -102,7 +102,7 @@ class Rollouts:
         if self.is_rolling or state.verdict is None:
             return
         assert state.attempted is not None
-        work = CheckRequest(request=state.attempted, was=state.verdict)
+        work = CheckRequest(request=state.attempted, was=state.verdict, template=state.template)
         found = await workflow.execute_activity_method(
             EnvironmentActivities.check, work, start_to_close_timeout=CALL, retry_policy=FEW
         )
@@ -142,7 +142,7 @@ class Rollouts:
             memory.keep(attempted=None, was_superseded=True)  # looked at again: whatever the cluster wants now
             return
         # Twice in a row isn't a race: said, and tried again with pauses.
-        memory.keep(verdict=result.verdict, was_superseded=is_superseded)
+        memory.keep(verdict=result.verdict, template=result.template, was_superseded=is_superseded)
         memory.report(steps=result.steps, notes=result.notes)
         if result.verdict.phase is Phase.READY:
             memory.report(deployed_sha=request.target.sha)

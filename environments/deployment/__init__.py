@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from environments.deployment import container, prebuilt, shell, source
+from environments.deployment import container, prebuilt, source
 from environments.model import DeploymentMethod, KubernetesObject, RenderRequest
 
 Renderer = Callable[[RenderRequest], list[KubernetesObject]]
@@ -11,7 +11,7 @@ RENDERERS: dict[DeploymentMethod, Renderer] = {
     DeploymentMethod.CONTAINER: container.render,
     DeploymentMethod.PREBUILT: prebuilt.render,
     DeploymentMethod.SOURCE: source.render,
-    DeploymentMethod.SHELL: shell.render,
+    DeploymentMethod.SHELL: source.render,
 }
 
 

@@ -19,6 +19,7 @@ GRACE_SECONDS = 5
 """A preview's last requests may end; longer, and every push and every close waits for it."""
 PROGRESS_SECONDS = 600
 """Image pull, install and start together; past it Kubernetes itself says that the rollout doesn't progress."""
+ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 CA_NAME = "catalyst-ca"
 CA_FOLDER = "/etc/catalyst/ca"
 CA_FILE = f"{CA_FOLDER}/ca.crt"
@@ -83,17 +84,26 @@ def pod(
     return spec
 
 
-def mount(spec: Pod, name: str, path: str, volume: dict[str, Any], *, read_only: bool = False) -> None:
-    """Add one volume to a pod that is being made, in all its containers."""
+def mount(spec: Pod, name: str, path: str, volume: dict[str, Any], *, read_only: bool = False, part: str = "") -> None:
+    """Add one volume to a pod that is being made, in all its containers. `part`: a folder of the volume instead of all."""
     spec.setdefault("volumes", []).append({"name": name} | volume)
+    mount_again(spec, name, path, read_only=read_only, part=part)
+
+
+def mount_again(spec: Pod, name: str, path: str, *, read_only: bool = False, part: str = "") -> None:
+    """A volume that the pod has already, at another path."""
+    mounted = {"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {})
+    mounted |= {"subPath": part} if part else {}
     for container in (*spec["initContainers"], *spec["containers"]):
-        mounted = {"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {})
         container.setdefault("volumeMounts", []).append(mounted)
 
 
-def workload(request: RenderRequest, spec: Pod) -> list[KubernetesObject]:
-    """Everything of one application around its pod."""
-    made = [_deployment(request, spec), _service(request), _ingress(request)]
+def workload(
+    request: RenderRequest, spec: Pod, *, port: str | int = HTTP, is_living: bool = False
+) -> list[KubernetesObject]:
+    """Everything of one application around its pod. `port`: of the pod, where the Service sends requests.
+    `is_living`: the pod outlives rollouts, and is ended before a changed one starts, because they share a volume."""
+    made = [_deployment(request, spec, is_living), _service(request, port), _ingress(request)]
     if request.ca_bundle is not None:
         made.append(named(request, "v1", "ConfigMap", CA_NAME, data={"ca.crt": request.ca_bundle}))
     return made
@@ -122,21 +132,25 @@ def _selector(request: RenderRequest) -> dict[str, str]:
     return {APP: NAME, labels.ENVIRONMENT: request.identity.environment}
 
 
-def _deployment(request: RenderRequest, spec: Pod) -> KubernetesObject:
-    template = {"metadata": {"labels": object_labels(request) | _selector(request)}, "spec": spec}
+def _deployment(request: RenderRequest, spec: Pod, is_living: bool) -> KubernetesObject:
+    marks = object_labels(request) | _selector(request)
+    if is_living:
+        # Any change of the pod's template replaces the pod.
+        del marks[labels.ROLLOUT]
+    template = {"metadata": {"labels": marks}, "spec": spec}
     content = {
         "replicas": 1,
         "revisionHistoryLimit": 1,
         "progressDeadlineSeconds": PROGRESS_SECONDS,
         "selector": {"matchLabels": _selector(request)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "strategy": {"type": "Recreate"} if is_living else ROLLING,
         "template": template,
     }
     return named(request, "apps/v1", "Deployment", NAME, spec=content)
 
 
-def _service(request: RenderRequest) -> KubernetesObject:
-    port = {"name": HTTP, "port": 80, "targetPort": HTTP, "protocol": "TCP"}
+def _service(request: RenderRequest, target: str | int) -> KubernetesObject:
+    port = {"name": HTTP, "port": 80, "targetPort": target, "protocol": "TCP"}
     return named(request, "v1", "Service", NAME, spec={"selector": _selector(request), "ports": [port]})
 
 

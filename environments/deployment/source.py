@@ -1,43 +1,39 @@
-"""*source*: the repository's files in the pod, dependencies installed there, the dev command run (FR-ENV-005)."""
-
-import posixpath
-import re
+"""*source*: a pod that outlives commits; the sidecar delivers them, its supervisor runs the dev command (FR-ENV-005, decision 13)."""
 
 from environments import names
 from environments.deployment.objects import (
     CPU_REQUEST,
     Container,
-    Pod,
     app_container,
     environment_variables,
     mount,
+    mount_again,
     named,
-    needed,
     pod,
-    readiness_probe,
     workload,
 )
 from environments.model import KubernetesObject, RenderRequest
+from environments.readiness import SIDECAR
 
 CODE = "/code"
 CACHE = "/cache"
-CACHE_SIZE = "2Gi"
-TOOLS = f"{CACHE}/tools"
-"""Prefix of `npm install --global`: package managers that the image doesn't bring."""
-# Finds the installed package manager first, whatever PATH the image has; the command is an argument, not part of it.
-STARTING = f'mkdir -p "$HOME" && export PATH="{TOOLS}/bin:$PATH" && exec sh -c "$0"'
-SIMPLE = re.compile(
-    r"(?!(?:cd|eval|exec|export|set|source|trap|unset|wait|\.)(?: |$))[\w./-]+(?: +[\w./:@=,+-]+)*", re.ASCII
-)
-"""A program with plain arguments: nothing that only a shell can do."""
+SHARED = "/catalyst"
+"""Of sidecar and application: the supervisor's program, and how the command fares."""
+BINARY = f"{SHARED}/bin/sidecar"
+GATE_PORT, HEALTH_PORT = 10080, 10081
+"""The ingress comes in by the gate, which goes on to whatever port the command listens on, on loopback too."""
+VOLUME = "workspace"
+VOLUME_SIZE = "5Gi"
+GRACE_SECONDS = 5
 RESOURCES = {
     # Both requests are named, because a container that names only its limits requests as much. Package managers and
     # bundlers are killed at the namespace's default of 512Mi; four such pods still fit its quota.
     "requests": {"cpu": CPU_REQUEST, "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "2Gi"},
 }
+SIDECAR_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}}
+"""Enough for git to unpack a big commit; nothing while it waits."""
 VARIABLES = (
-    # Servers in a pod must listen on more than loopback, or neither probe nor ingress reaches them.
     ("HOST", "0.0.0.0"),
     ("HOME", f"{CACHE}/home"),
     ("npm_config_cache", f"{CACHE}/npm"),
@@ -52,50 +48,51 @@ VARIABLES = (
 
 
 def render(request: RenderRequest) -> list[KubernetesObject]:
-    """Raises ValueError without a source image."""
-    env = environment_variables(request, *VARIABLES, _allowed_host(request))
-    source_image = needed(request.source_image, "source image", request)
-    image = request.template.image or source_image
-    app = app_container(request, image, env) | _running(request, request.template.command or "")
-    app |= {"resources": RESOURCES, "readinessProbe": readiness_probe()}
-    spec = pod(request, app, before=[copying(source_image), *_installing(request, image, env)])
-    mount_code(spec)
-    # ReadWriteOnce binds the volume to one node, not to one pod: old and new pod share it there. With several nodes
-    # the scheduler puts the new pod beside the old one, because the volume is on that node already.
-    mount(spec, "cache", CACHE, {"persistentVolumeClaim": {"claimName": "cache"}})
-    return [_cache(request), *workload(request, spec)]
+    """Nothing in the pod names commit, rollout or command: they are delivered, so that a push replaces no pod."""
+    spec = pod(request, _app(request), before=[_sidecar(request)], grace_seconds=GRACE_SECONDS)
+    # ReadWriteOnce binds the volume to one node; the Deployment ends the old pod before it starts the new one.
+    mount(spec, VOLUME, CODE, {"persistentVolumeClaim": {"claimName": VOLUME}}, part="code")
+    mount_again(spec, VOLUME, CACHE, part="cache")
+    mount(spec, "catalyst", SHARED, {"emptyDir": {"sizeLimit": "64Mi"}})
+    return [_volume(request), *workload(request, spec, port=GATE_PORT, is_living=True)]
 
 
-def source_dockerfile(shell_image: str) -> str:
-    """Of the image whose /source is the checked-out repository; built with the checkout as context."""
-    return f"FROM {shell_image}\nCOPY . /source\n"
-
-
-def copying(source_image: str) -> Container:
-    """The container that puts the repository where the application may change it."""
-    command = ["cp", "-a", "/source/.", CODE]
-    return {
-        "name": "source",
-        "image": source_image,
-        "command": command,
-        "resources": {"requests": {"cpu": CPU_REQUEST}},
+def _app(request: RenderRequest) -> Container:
+    """A shell into it starts in the code; PID 1 is the supervisor, which never ends by itself."""
+    paths = (("CATALYST_CODE", CODE), ("CATALYST_SHARED", SHARED))
+    env = environment_variables(request, *VARIABLES, *paths, _allowed_host(request))
+    app = app_container(request, request.template.image or request.shell_image, env)
+    probe = {"httpGet": {"path": "/ready", "port": HEALTH_PORT}, "periodSeconds": 1, "failureThreshold": 1}
+    return app | {
+        "command": [BINARY, "supervise"],
+        "workingDir": CODE,
+        "resources": RESOURCES,
+        "readinessProbe": probe | {"timeoutSeconds": 3},
     }
 
 
-def mount_code(spec: Pod) -> None:
-    mount(spec, "code", CODE, {"emptyDir": {}})
-
-
-def folder(request: RenderRequest) -> str:
-    """The template's workdir in the pod; it was checked to lie within the repository when the template was chosen."""
-    return posixpath.normpath(posixpath.join(CODE, request.template.workdir))
-
-
-def _installing(request: RenderRequest, image: str, env: list[dict[str, str]]) -> list[Container]:
-    install = request.template.install_command
-    if install is None:
-        return []
-    return [{"name": "install", "image": image, "env": env, "resources": RESOURCES} | _running(request, install)]
+def _sidecar(request: RenderRequest) -> Container:
+    """Runs before the application and as long as it (a sidecar in Kubernetes' sense: restartPolicy Always)."""
+    env = {"CATALYST_CODE": CODE, "CATALYST_SHARED": SHARED}
+    env |= {"CATALYST_GATE_PORT": str(GATE_PORT), "CATALYST_HEALTH_PORT": str(HEALTH_PORT)}
+    if request.ingress_address is not None and request.address.port is not None:
+        # curl and browsers in the pod take *.localhost for loopback, whatever the cluster's DNS says of it.
+        env |= {"CATALYST_INGRESS_ADDRESS": request.ingress_address}
+        env |= {"CATALYST_INGRESS_PORT": str(request.address.port)}
+    return {
+        "name": SIDECAR,
+        "image": request.sidecar_image,
+        "args": ["serve"],
+        "restartPolicy": "Always",
+        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "ports": [{"name": "gate", "containerPort": GATE_PORT, "protocol": "TCP"}],
+        "resources": SIDECAR_RESOURCES,
+        "startupProbe": {
+            "httpGet": {"path": "/started", "port": HEALTH_PORT},
+            "periodSeconds": 1,
+            "failureThreshold": 60,
+        },
+    }
 
 
 def _allowed_host(request: RenderRequest) -> tuple[str, str]:
@@ -103,12 +100,6 @@ def _allowed_host(request: RenderRequest) -> tuple[str, str]:
     return "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS", names.host(request.namespace, request.address.domain)
 
 
-def _running(request: RenderRequest, command: str) -> Container:
-    """A shell as PID 1 hands no signal on, and the pod's end would wait for its grace period; so a program replaces it."""
-    command = f"exec {command}" if SIMPLE.fullmatch(command) else command
-    return {"command": ["sh", "-c", STARTING, command], "workingDir": folder(request)}
-
-
-def _cache(request: RenderRequest) -> KubernetesObject:
-    content = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": CACHE_SIZE}}}
-    return named(request, "v1", "PersistentVolumeClaim", "cache", spec=content)
+def _volume(request: RenderRequest) -> KubernetesObject:
+    content = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": VOLUME_SIZE}}}
+    return named(request, "v1", "PersistentVolumeClaim", VOLUME, spec=content)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from activities.protocols import Kind, ObjectRef, WatchEvent
@@ -73,10 +74,17 @@ class AuthorizedCluster:
         return self.cluster.watch(kind, namespace, labels)
 
     def pod_log(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since: datetime | None = None,
     ) -> AsyncIterator[bytes]:
         self._check("get", POD, namespace, "log")
-        return self.cluster.pod_log(namespace, pod, container, follow=follow, tail_lines=tail_lines)
+        return self.cluster.pod_log(namespace, pod, container, follow=follow, tail_lines=tail_lines, since=since)
 
     def _exists(self, ref: ObjectRef) -> bool:
         found = self.cluster.objects(ref.kind.kind, ref.namespace or "")

@@ -10,6 +10,7 @@ import itertools
 import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from activities.protocols import ClusterConflict, ClusterGone, ClusterRefused, Kind, ObjectRef, WatchEvent
@@ -183,7 +184,14 @@ class InMemoryCluster:
             self.watchers -= 1
 
     async def pod_log(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since: datetime | None = None,
     ) -> AsyncIterator[bytes]:
         ref = ObjectRef(POD, namespace, pod)
         await self._enter("pod_log", ref)

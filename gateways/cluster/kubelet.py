@@ -69,9 +69,15 @@ class Kubelet:
             {"name": c["name"], "ready": ready, "restartCount": 0, "state": state, "image": c.get("image", "")}
             for c in pod.get("spec", {}).get("containers", ())
         ]
+        sidecars = [
+            {"name": c["name"], "ready": ready, "started": ready, "restartCount": 0, "state": state}
+            for c in pod.get("spec", {}).get("initContainers") or ()
+            if c.get("restartPolicy") == "Always"
+        ]
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         phase = "Running" if ready else "Pending"
-        return {"phase": phase, "conditions": [condition], "containerStatuses": containers, "podIP": "10.0.0.1"}
+        of_containers = {"containerStatuses": containers} | ({"initContainerStatuses": sidecars} if sidecars else {})
+        return {"phase": phase, "conditions": [condition], "podIP": "10.0.0.1"} | of_containers
 
 
 def _pod_of(deployment: KubernetesObject, number: int) -> KubernetesObject:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from activities.protocols import ClusterGone, ClusterRefused, Kind, ObjectRef, WatchEvent
@@ -129,11 +129,19 @@ class KubernetesCluster:
             await events.aclose()
 
     async def pod_log(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since: datetime | None = None,
     ) -> AsyncIterator[bytes]:
         ref = ObjectRef(Kind("v1", "Pod"), namespace, pod)
         query = {"container": container} | ({"follow": "true"} if follow else {})
         query |= {"tailLines": str(tail_lines)} if tail_lines is not None else {}
+        query |= {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")} if since is not None else {}
         # A quiet container is no dead connection, so following has no limit on silence; the caller ends it.
         silence = None if follow else self.transport.timeout.total_seconds()
         what = describe("log of", ref)

@@ -5,7 +5,7 @@ Its typed models are left aside: they lose fields they don't know, and decoding 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,8 @@ from gateways.cluster.errors import ClusterUnavailable, error_from, unavailable
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 CONNECT_SECONDS = 10
 USER_AGENT = "catalyst"
+PING_SECONDS = 15.0
+"""On an open WebSocket; without an answer it counts as broken."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Transport:
             raise unavailable(what, error) from error
 
     async def aclose(self) -> None:
-        await _untyped(self.client).close()
+        await untyped(self.client).close()
 
     @asynccontextmanager
     async def stream(
@@ -67,6 +69,21 @@ class Transport:
                 yield answer.content
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unavailable(what, error) from error
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, query: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Raises what aiohttp raises: the caller knows what the connection was for."""
+        headers = {"User-Agent": USER_AGENT}
+        await self.client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        rest = untyped(self.client.rest_client)
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+        url = f"{self.client.configuration.host}{path}?{urlencode(query)}"
+        options = {"protocols": protocols, "headers": headers, "heartbeat": PING_SECONDS, "max_msg_size": 0}
+        async with rest.pool_manager.ws_connect(url, **options) as socket:
+            yield socket
 
     @asynccontextmanager
     async def _open(
@@ -83,7 +100,7 @@ class Transport:
         await self.client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = f"{self.client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
-        answer = await _untyped(self.client.rest_client).request(method, url, headers, body, _request_timeout=limits)
+        answer = await untyped(self.client.rest_client).request(method, url, headers, body, _request_timeout=limits)
         try:
             yield answer.response
         finally:
@@ -91,7 +108,7 @@ class Transport:
             answer.response.close()
 
 
-def _untyped(part: Any) -> Any:
+def untyped(part: Any) -> Any:
     """For the parts of the client library that have no annotations."""
     return part
 
@@ -108,11 +125,9 @@ async def connect_transport(kubeconfig: str | None, timeout: timedelta) -> Trans
     configuration.connection_pool_maxsize = 0
     try:
         if kubeconfig is None:
-            _untyped(config).load_incluster_config(configuration)
+            untyped(config).load_incluster_config(configuration)
         else:
-            await _untyped(config).load_kube_config(
-                kubeconfig, client_configuration=configuration, persist_config=False
-            )
+            await untyped(config).load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
         return Transport(ApiClient(configuration), timeout)
     except (config.ConfigException, OSError, ValueError) as error:
         source = kubeconfig or "the pod's service account"

@@ -38,16 +38,23 @@ def folder_size(folder: Path) -> int:
 
 
 def prune(home: Path, limits: SourceLimits, keep: Path) -> None:
-    """Drop one repository's oldest commits beyond `kept`, and what interrupted fetches left behind."""
+    """Drop one repository's oldest commits beyond `kept`, their packs, and what interrupted fetches left behind."""
     now = time.time()
     entries = sorted(((_used_at(entry), entry) for entry in home.iterdir() if entry != keep), reverse=True)
-    commits = [entry for entry in entries if not entry[1].name.startswith(".partial-")]
+    commits = [entry for entry in entries if not entry[1].name.startswith(".")]
     beyond = commits[max(limits.kept - 1, 0) :]
     leftovers = [entry for entry in entries if entry not in commits]
     oldest = now - limits.unused.total_seconds()
     for used_at, entry in beyond + leftovers:
         if used_at < oldest:
-            shutil.rmtree(entry, ignore_errors=True)
+            _remove(entry)
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _used_at(folder: Path) -> float:

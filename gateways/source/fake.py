@@ -11,7 +11,7 @@ from gateways.source.snapshot import READ_FILES, take_snapshot
 
 
 class InMemorySource(Controls):
-    """Implements Source; operations for `fail_next` and `hangs`: `checkout`, `snapshot`."""
+    """Implements Source; operations for `fail_next` and `hangs`: `checkout`, `pack`, `snapshot`."""
 
     def __init__(self, work_folder: Path) -> None:
         super().__init__()
@@ -35,6 +35,12 @@ class InMemorySource(Controls):
             (folder / path).write_text(text)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    async def pack(self, folder: Path, sha: CommitSha, have: CommitSha | None) -> Path:
+        await self.enter("pack", sha)
+        path = self._work_folder / f"{sha}.pack"
+        path.write_text(sha)
+        return path
 
     async def snapshot(self, folder: Path) -> Snapshot:
         await self.enter("snapshot", folder.name)

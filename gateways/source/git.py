@@ -5,7 +5,6 @@ our credential, fetches no submodules, and is stopped when it takes too long or 
 """
 
 import asyncio
-import base64
 import re
 import shutil
 import uuid
@@ -20,25 +19,14 @@ from environments.model import CommitSha, Snapshot
 from gateways.processes import run
 from gateways.source.cache import SourceLimits, folder_size, prune
 from gateways.source.errors import error_from
+from gateways.source.isolated import git_environment
+from gateways.source.packs import pack_commit
 from gateways.source.snapshot import READ_FILES, take_snapshot
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 SIZE_LOOK_SECONDS = 0.5
 MAX_COMPLAINT = 16 * 1024
 """Bytes of git's output that are kept for the error."""
-
-SETTINGS = {
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "credential.helper": "",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "submodule.recurse": "false",
-    "fetch.recurseSubmodules": "false",
-    "advice.detachedHead": "false",
-    "init.defaultBranch": "main",
-    "http.followRedirects": "false",
-}
 
 
 @dataclass(frozen=True)
@@ -66,6 +54,13 @@ class GitSource:
     async def snapshot(self, folder: Path) -> Snapshot:
         """Raises SourceRefused for more files than a snapshot may have."""
         return await asyncio.to_thread(take_snapshot, folder, self.read_files)
+
+    async def pack(self, folder: Path, sha: CommitSha, have: CommitSha | None) -> Path:
+        """Against a commit that this disk still has; else all of it. Raises SourceRefused."""
+        base = folder.with_name(have) if have and SHA.fullmatch(have) else None
+        base = base if base is not None and base.is_dir() and base != folder else None
+        async with self._locks[folder]:
+            return await pack_commit(folder, sha, base, self.limits)
 
     def _check(self, clone_url: str, sha: str) -> None:
         parts = urlsplit(clone_url)
@@ -177,23 +172,3 @@ class _Tally:
         self._files += len(entries)
         self._checkout._check_count(self._files)
         self._checkout._check_size(self._bytes)
-
-
-def git_environment(credential: Credential | None, allow_file_urls: bool = False) -> dict[str, str]:
-    """Settings and credential by environment: never on a command line, never in the folder's own configuration."""
-    settings = dict(SETTINGS)
-    if credential:
-        token = base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
-        settings["http.extraHeader"] = f"Authorization: Basic {token}"
-    environment = {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_ALLOW_PROTOCOL": "http:https:file" if allow_file_urls else "http:https",
-        "GIT_LFS_SKIP_SMUDGE": "1",
-        "LC_ALL": "C",
-        "GIT_CONFIG_COUNT": str(len(settings)),
-    }
-    for number, (key, value) in enumerate(settings.items()):
-        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return environment

@@ -87,6 +87,7 @@ def _gateways(place: Place, client: Client) -> Gateways:
         source=there("source"),
         builder=RemoteBuilder(there("building")),
         registry=there("registry"),
+        sidecars=there("sidecars"),
         probe=there("probe"),
         logs=FileLogs(place.logs),
         index=there("index"),

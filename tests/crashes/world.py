@@ -45,7 +45,10 @@ class MortalWorld(World):
     async def start_worker(self, client: Client | None = None) -> None:
         """In a process of its own, with connections of its own."""
         self._stack = AsyncExitStack()
-        objects = {name: getattr(self, name) for name in ("cluster", "forge", "source", "registry", "probe", "fate")}
+        objects = {
+            name: getattr(self, name)
+            for name in ("cluster", "forge", "source", "sidecars", "registry", "probe", "fate")
+        }
         objects |= {"index": self.index, "audit": self.audit, "building": Building(self.builder)}
         await self._stack.enter_async_context(serving(self._place.socket, objects))
         await self._stack.enter_async_context(kept_alive(run, self._place))

@@ -1,12 +1,6 @@
 """Renderers: what holds for the objects of every method, and what is special to one."""
 
-import os
 import re
-import signal
-import subprocess
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +10,7 @@ from hypothesis import strategies as st
 from environments import labels
 from environments.deployment import render
 from environments.deployment.objects import CA_FILE, CA_NAME
-from environments.deployment.source import source_dockerfile
+from environments.deployment.source import BINARY, GATE_PORT, HEALTH_PORT
 from environments.model import (
     CommitSha,
     DeploymentMethod,
@@ -32,6 +26,8 @@ from environments.model import (
 from environments.plan import plan
 
 METHODS = list(DeploymentMethod)
+LIVING = [DeploymentMethod.SOURCE, DeploymentMethod.SHELL]
+STATIC = [DeploymentMethod.CONTAINER, DeploymentMethod.PREBUILT]
 TEMPLATES = {
     DeploymentMethod.CONTAINER: Template(method=DeploymentMethod.CONTAINER, port=8000),
     DeploymentMethod.PREBUILT: Template(method=DeploymentMethod.PREBUILT, image="nginx", tag="1.22", port=80),
@@ -58,7 +54,9 @@ def request_for(method: DeploymentMethod) -> RenderRequest:
         branch="feature/Login_page",
         template=TEMPLATES[method],
         image="localhost:5000/a/web@sha256:1" if method is DeploymentMethod.CONTAINER else None,
-        source_image="localhost:5000/a/source@sha256:2",
+        shell_image="catalyst/shell:1",
+        sidecar_image="catalyst/sidecar:1",
+        ingress_address="10.0.0.1",
         address=PlatformAddress(),
         url="http://acme-shop-pr-7.localhost:8780/",
     )
@@ -87,6 +85,9 @@ def test_every_object_and_pod_says_whose_it_is_and_of_which_rollout(method: Depl
     objects = render(request_for(method).model_copy(update={"ca_bundle": "PEM"}))
     pods = [obj["spec"]["template"]["metadata"]["labels"] for obj in objects if obj["kind"] == "Deployment"]
     assert len(pods) == 1
+    if method in LIVING:
+        # Its pod outlives rollouts.
+        pods = [pods[0] | {labels.ROLLOUT: "3"}]
     for marks in [*pods, *(obj["metadata"]["labels"] for obj in objects)]:
         assert (
             marks.items()
@@ -121,7 +122,24 @@ def test_a_selector_never_changes_and_finds_its_pods(method: DeploymentMethod) -
     assert service["selector"] == spec["selector"]["matchLabels"]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LIVING)
+def test_neither_commit_nor_command_replaces_a_development_pod(method: DeploymentMethod) -> None:
+    request = request_for(method)
+    changed = {"rollout": 4, "sha": CommitSha("b" * 40)}
+    if method is DeploymentMethod.SOURCE:
+        other = {"command": "npm start", "install_command": "npm install", "workdir": ".", "is_watching": True}
+        changed["template"] = request.template.model_copy(update=other)
+    first, second = (rendered(each)["Deployment"] for each in (request, request.model_copy(update=changed)))
+    assert first["spec"] == second["spec"]
+    assert first["metadata"] != second["metadata"]
+
+
+@pytest.mark.parametrize("method", LIVING)
+def test_two_development_pods_never_share_the_volume(method: DeploymentMethod) -> None:
+    assert rendered(request_for(method))["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize("method", STATIC)
 def test_a_new_rollout_makes_new_pods(method: DeploymentMethod) -> None:
     request = request_for(method)
     first, second = (rendered(request.model_copy(update={"rollout": n}))["Deployment"] for n in (3, 4))
@@ -137,7 +155,8 @@ def test_the_ingress_leads_through_the_service_to_the_container(method: Deployme
     port = found["Service"]["spec"]["ports"][0]
     container = found["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     assert backend == {"name": found["Service"]["metadata"]["name"], "port": {"name": port["name"]}}
-    assert (port["port"], port["targetPort"]) == (80, container["ports"][0]["name"])
+    target = GATE_PORT if method in LIVING else container["ports"][0]["name"]
+    assert (port["port"], port["targetPort"]) == (80, target)
     assert env_of(request_for(method))["PORT"] == str(container["ports"][0]["containerPort"])
 
 
@@ -153,7 +172,7 @@ def test_the_private_ca_is_in_every_container_that_runs_the_repository_s_code(me
     request = request_for(method).model_copy(update={"ca_bundle": "PEM"})
     assert rendered(request)["ConfigMap"]["data"] == {"ca.crt": "PEM"}
     pod = pod_of(request)
-    running = [each for each in (*pod.get("initContainers", ()), *pod["containers"]) if each["name"] != "source"]
+    running = [each for each in (*pod.get("initContainers", ()), *pod["containers"]) if each["name"] != "sync"]
     for container in running:
         assert {"name": CA_NAME, "mountPath": "/etc/catalyst/ca", "readOnly": True} in container["volumeMounts"]
         assert {"name": "NODE_EXTRA_CA_CERTS", "value": CA_FILE} in container["env"]
@@ -182,9 +201,14 @@ def test_what_people_set_wins_over_what_the_platform_says() -> None:
     )
 
 
-@pytest.mark.parametrize("method", [DeploymentMethod.CONTAINER, DeploymentMethod.PREBUILT, DeploymentMethod.SOURCE])
+@pytest.mark.parametrize("method", STATIC)
 def test_what_serves_is_ready_when_its_port_answers(method: DeploymentMethod) -> None:
     assert app_of(request_for(method))["readinessProbe"]["tcpSocket"] == {"port": "http"}
+
+
+@pytest.mark.parametrize("method", LIVING)
+def test_a_development_pod_is_ready_when_its_sidecar_says_so(method: DeploymentMethod) -> None:
+    assert app_of(request_for(method))["readinessProbe"]["httpGet"] == {"path": "/ready", "port": HEALTH_PORT}
 
 
 def test_a_prebuilt_image_is_the_digest_where_it_is_known() -> None:
@@ -193,57 +217,20 @@ def test_a_prebuilt_image_is_the_digest_where_it_is_known() -> None:
     assert app_of(request.model_copy(update={"image": "nginx@sha256:3"}))["image"] == "nginx@sha256:3"
 
 
-def test_source_is_copied_then_installed_then_run() -> None:
-    pod = pod_of(request_for(DeploymentMethod.SOURCE))
-    copy, install = pod["initContainers"]
-    app = pod["containers"][0]
-    assert (copy["image"], install["image"], app["image"]) == ("localhost:5000/a/source@sha256:2", "node:22", "node:22")
-    assert copy["command"] == ["cp", "-a", "/source/.", "/code"]
-    assert install["command"][-1] == "exec npm ci"
-    assert app["command"][-1] == "exec npm run dev"
-    assert install["workingDir"] == app["workingDir"] == "/code/web"
+@pytest.mark.parametrize("method", LIVING)
+def test_the_supervisor_is_the_first_process_and_the_sidecar_starts_before_it(method: DeploymentMethod) -> None:
+    pod = pod_of(request_for(method))
+    sidecar, app = pod["initContainers"][0], pod["containers"][0]
+    assert (sidecar["name"], sidecar["image"], sidecar["restartPolicy"]) == ("sync", "catalyst/sidecar:1", "Always")
+    assert sidecar["startupProbe"]["httpGet"]["path"] == "/started"
+    assert app["command"] == [BINARY, "supervise"]
 
 
-def test_a_command_gets_the_signal_that_ends_the_pod(tmp_path: Path) -> None:
+def test_a_development_pod_runs_the_image_that_is_named_else_the_generic_shell() -> None:
     request = request_for(DeploymentMethod.SOURCE)
-    template = request.template.model_copy(update={"command": "sleep 60"})
-    command = app_of(request.model_copy(update={"template": template}))["command"]
-    with subprocess.Popen(command, env=os.environ | {"HOME": str(tmp_path / "home")}) as process:
-        wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
-        process.terminate()
-        assert process.wait(5) == -signal.SIGTERM
-
-
-@pytest.mark.parametrize(
-    "command", ["cd web && make", "A=1 make", "make; make", "cd web", "make $X", ". ./env", "make 'a b'"]
-)
-def test_what_only_a_shell_can_do_is_left_to_the_shell(command: str) -> None:
-    request = request_for(DeploymentMethod.SOURCE)
-    template = request.template.model_copy(update={"command": command})
-    assert app_of(request.model_copy(update={"template": template}))["command"][-1] == command
-
-
-def test_the_waiting_shell_ends_with_its_signal() -> None:
-    with subprocess.Popen(app_of(request_for(DeploymentMethod.SHELL))["command"], start_new_session=True) as process:
-        wait_for(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() != "")
-        process.terminate()
-        assert process.wait(5) == 0
-        os.killpg(process.pid, signal.SIGKILL)  # its sleep, which in a pod dies with PID 1
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_without_an_install_command_nothing_is_installed() -> None:
-    request = request_for(DeploymentMethod.SOURCE)
-    template = request.template.model_copy(update={"install_command": None, "image": None})
-    pod = pod_of(request.model_copy(update={"template": template}))
-    assert [each["name"] for each in pod["initContainers"]] == ["source"]
-    assert pod["containers"][0]["image"] == "localhost:5000/a/source@sha256:2"
+    assert app_of(request)["image"] == "node:22"
+    nameless = request.template.model_copy(update={"image": None})
+    assert app_of(request.model_copy(update={"template": nameless}))["image"] == "catalyst/shell:1"
 
 
 def test_the_cache_stays_between_rollouts() -> None:
@@ -253,20 +240,6 @@ def test_the_cache_stays_between_rollouts() -> None:
     assert planned.prune == ()
 
 
-def test_a_shell_is_ready_without_anything_listening_and_ends_at_once() -> None:
-    pod = pod_of(request_for(DeploymentMethod.SHELL))
-    assert "readinessProbe" not in pod["containers"][0]
-    assert pod["terminationGracePeriodSeconds"] == 1
-    assert "trap 'exit 0' TERM" in pod["containers"][0]["command"][-1]
-
-
-@pytest.mark.parametrize("method", [DeploymentMethod.CONTAINER, DeploymentMethod.SOURCE, DeploymentMethod.SHELL])
-def test_a_rollout_without_its_image_is_refused(method: DeploymentMethod) -> None:
+def test_a_rollout_without_its_image_is_refused() -> None:
     with pytest.raises(ValueError, match="rollout 3 of acme-shop-pr-7 has no"):
-        render(request_for(method).model_copy(update={"image": None, "source_image": None}))
-
-
-def test_the_source_image_holds_the_repository() -> None:
-    assert (
-        source_dockerfile("localhost:5000/catalyst/shell:1") == "FROM localhost:5000/catalyst/shell:1\nCOPY . /source\n"
-    )
+        render(request_for(DeploymentMethod.CONTAINER).model_copy(update={"image": None}))

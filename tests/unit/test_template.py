@@ -84,17 +84,48 @@ def test_a_workspace_installs_where_its_lockfile_lies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "manager", "command"),
+    ("script", "watches"),
     [
-        ("vite", "npm@10.0.0", "npm run dev -- --host 0.0.0.0"),
-        ("vite", "pnpm@9.0.0", "pnpm dev --host 0.0.0.0"),
-        ("vite --host", "npm@10.0.0", "npm run dev"),
-        ("next dev", "npm@10.0.0", "npm run dev"),
+        ("vite", True),
+        ("vite --port 3000", True),
+        ("vite preview", False),
+        ("vite build && node server.js", False),
+        ("next dev", True),
+        ("next start", False),
+        ("node --watch server.js", True),
+        ("node server.js", False),
+        ("cross-env A=1 nodemon app.js", True),
+        ("tsx watch src/index.ts", True),
+        ("tsc && node dist", False),
+        ("ng serve", True),
     ],
 )
-def test_a_server_that_hides_on_loopback_is_told_to_listen(script: str, manager: str, command: str) -> None:
-    package = json.dumps({"scripts": {"dev": script}, "packageManager": manager})
-    assert chosen({"package.json": package}).command == command
+def test_a_command_that_sees_changes_by_itself_is_known(script: str, watches: bool) -> None:
+    for manager in ("npm@10.0.0", "pnpm@9.0.0", "yarn@1.0.0", "bun@1.0.0"):
+        package = json.dumps({"scripts": {"dev": script}, "packageManager": manager})
+        assert chosen({"package.json": package}).is_watching is watches
+
+
+def test_what_is_installed_depends_on_the_lockfile_and_what_stands_beside_it() -> None:
+    files = {
+        "package.json": "{}",
+        "package-lock.json": "",
+        ".npmrc": "",
+        "packages/a/package.json": NODE["package.json"],
+    }
+    assert chosen(files).install_inputs == ("package-lock.json", "package.json", ".npmrc", "packages/a/package.json")
+    text = "type: source\ncommand: python main.py\ninstall: pip install -r requirements.txt\n"
+    assert chosen(written(text, **{"requirements.txt": "", "main.py": ""})).install_inputs == ("requirements.txt",)
+
+
+@pytest.mark.parametrize("by", ["template", "override"])
+def test_a_port_that_somebody_set_is_no_guess(by: str) -> None:
+    assert not chosen(NODE).is_port_fixed
+    set_by = {
+        "template": chosen(written("port: 9000") | NODE),
+        "override": chosen(NODE, overrides=Overrides(port=9000)),
+    }
+    assert (set_by[by].port, set_by[by].is_port_fixed) == (9000, True)
 
 
 def test_a_dockerfile_is_built_in_its_folder() -> None:
@@ -134,6 +165,7 @@ def test_source_with_everything() -> None:
         install_command="pip install .",
         workdir="app",
         port=8000,
+        is_port_fixed=True,
         env=(EnvironmentVariable(name="DEBUG", value="true"), EnvironmentVariable(name="N", value="1")),
     )
 

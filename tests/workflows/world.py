@@ -36,6 +36,7 @@ from gateways.cluster.fake import InMemoryCluster
 from gateways.forge.fake import InMemoryForge
 from gateways.probe.fake import InMemoryProbe
 from gateways.registry.fake import InMemoryRegistry
+from gateways.sidecar.fake import InMemorySidecars
 from gateways.source.fake import InMemorySource
 from gateways.temporal.owners import TemporalOwners
 from store.fake import InMemoryAudit, InMemoryIndex
@@ -76,6 +77,7 @@ class World:
         self.registry = InMemoryRegistry()
         self.builder = InMemoryBuilder(self.registry)
         self.source = InMemorySource(folder / "source")
+        self.sidecars = InMemorySidecars(self.cluster)
         self.probe = InMemoryProbe(Answer(200, "hello"))
         self.logs = FileLogs(folder / "logs")
         self.index, self.audit = InMemoryIndex(), InMemoryAudit()
@@ -101,6 +103,7 @@ class World:
             source=self.source,
             builder=self.builder,
             registry=self.registry,
+            sidecars=self.sidecars,
             probe=self.probe,
             logs=self.logs,
             index=self.index,

@@ -1,0 +1,32 @@
+"""The Environment resource that a rollout was made for: still there, still the same, still wanting this commit."""
+
+import asyncio
+
+from activities.kinds import environment_ref, namespace_ref
+from activities.protocols import Cluster, GatewayError
+from environments.declared import DeclaredEnvironment, parse_environment
+from environments.work import RolloutRequest
+
+
+class Superseded(GatewayError):
+    """A newer rollout, or teardown, owns the namespace now: this one writes nothing more."""
+
+    retryable = False
+
+
+async def declared_for(cluster: Cluster, request: RolloutRequest) -> DeclaredEnvironment:
+    """Raises Superseded when it is gone, being deleted, or another one."""
+    stored, home = await asyncio.gather(
+        cluster.get(environment_ref(request.key)), cluster.get(namespace_ref(request.key.namespace))
+    )
+    if stored is None or home is None or stored["metadata"]["uid"] != request.uid:
+        raise Superseded("The Environment of this rollout is gone.")
+    if "deletionTimestamp" in stored["metadata"]:
+        raise Superseded("The Environment of this rollout is being deleted.")
+    return parse_environment(stored, home)
+
+
+def refuse_if_other_commit(declared: DeclaredEnvironment, request: RolloutRequest) -> None:
+    """The fence says so only once the newer rollout has begun. Raises Superseded."""
+    if declared.sha != request.target.sha:
+        raise Superseded("The Environment wants another commit by now.")

@@ -1,0 +1,86 @@
+"""Sidecars in memory for workflow tests: activities.protocols.Sidecars.
+
+Stateful as the volume of a development pod is: what was delivered outlives the pod and goes with the namespace. Checked
+against the real program in tests/gateways/test_sidecars.py.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from activities.protocols import DeliveryRefused, PodRef, SidecarGone, SidecarNews, StaleDelivery
+from environments.sidecar import CommandPhase, Delivered, Delivery, Kept, SidecarState
+from gateways.cluster.fake import InMemoryCluster
+from gateways.faking import Controls
+
+PORT = 3000
+
+
+def runs(delivery: Delivery) -> SidecarState:
+    """Of a command that starts and listens at once."""
+    is_idle = delivery.command is None
+    return SidecarState(
+        rollout=delivery.rollout,
+        sha=delivery.sha,
+        phase=CommandPhase.IDLE if is_idle else CommandPhase.RUNNING,
+        port=None if is_idle else PORT,
+        delivered_sha=delivery.sha,
+        delivered_rollout=delivery.rollout,
+    )
+
+
+class InMemorySidecars(Controls):
+    """Implements Sidecars; operations for `fail_next` and `hangs`: `state`, `deliver`, `watch`."""
+
+    def __init__(self, cluster: InMemoryCluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self._volumes: dict[str, SidecarState] = {}
+        """By uid of the namespace."""
+        self.fate: Callable[[Delivery], SidecarState] = runs
+        """What becomes of a delivery."""
+        self.deliveries: list[Delivery] = []
+        """Accepted ones, in order."""
+        self.dirty: dict[str, Kept] = {}
+        """Namespace -> what somebody changed in its pod since the last delivery."""
+
+    async def state(self, pod: PodRef) -> SidecarState:
+        await self.enter("state", pod.namespace)
+        return self._volumes.get(self._volume(pod), SidecarState())
+
+    async def deliver(self, pod: PodRef, delivery: Delivery, pack: Path | None) -> Delivered:
+        await self.enter("deliver", pod.namespace)
+        volume = self._volume(pod)
+        before = self._volumes.get(volume, SidecarState())
+        if before.delivered_rollout > delivery.rollout:
+            raise StaleDelivery(f"Rollout {before.delivered_rollout} was delivered already.")
+        if pack is None and before.delivered_sha != delivery.sha:
+            raise DeliveryRefused(f"Nothing was sent, and {delivery.sha} isn't there.")
+        self.deliveries.append(delivery)
+        self._volumes[volume] = self.fate(delivery)
+        return Delivered(sha=delivery.sha, kept=self.dirty.pop(pod.namespace, None))
+
+    async def watch(self, pod: PodRef) -> AsyncIterator[SidecarNews]:
+        await self.enter("watch", pod.namespace)
+        last = None
+        while True:
+            state = self._volumes.get(self._volume(pod), SidecarState())
+            if state != last:
+                yield SidecarNews(state=state)
+            last = state
+            await asyncio.sleep(0.01)
+
+    def change(self, namespace: str, **update: object) -> None:
+        """What happens in the pod by itself: the command fails, comes to listen, …"""
+        volume = self._volume_of(namespace)
+        self._volumes[volume] = self._volumes[volume].model_copy(update=update)
+
+    def _volume(self, pod: PodRef) -> str:
+        pods = self._cluster.objects("Pod", pod.namespace)
+        if not any(each["metadata"]["name"] == pod.name for each in pods):
+            raise SidecarGone(f"There is no pod {pod.namespace}/{pod.name} (any more).")
+        return self._volume_of(pod.namespace)
+
+    def _volume_of(self, namespace: str) -> str:
+        found = self._cluster.objects("Namespace")
+        return str(next(each["metadata"]["uid"] for each in found if each["metadata"]["name"] == namespace))
