@@ -7,11 +7,15 @@ from pathlib import Path
 
 # Imported before anything runs: the plugin would import it at the end otherwise, where Python 3.11 can fail with
 # "AST constructor recursion depth mismatch" when garbage collection runs while pytest rewrites its assertions.
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 from tests.missing import missing
 from tests.postgresql import Place, PostgresPlace, PostgresProcess, SqlitePlace
+
+# Machines are shared: how long one example takes says nothing.
+hypothesis.settings.register_profile("shared-machine", deadline=None)
+hypothesis.settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,8 @@ def _check_overlay(profile: Profile) -> None:
 
 def _listener(port: int) -> str:
     """Who listens there, in words."""
+    if shutil.which("ss") is None:  # brought with the other host packages, after the ports were looked at
+        return "another program"
     shown = run("ss", "-Hltnp", f"sport = :{port}", check=False)
     _, found, rest = shown.partition('users:(("')
     if not found:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from environments import labels
@@ -101,7 +101,6 @@ ANYTHING = st.recursive(
 FIELDS = ("projectRef", "type", "sources", "source", "retry", "devCommand", "workdir", "config")
 
 
-@settings(deadline=None)
 @given(spec=ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING), config=ANYTHING)
 def test_whatever_somebody_wrote_is_read_without_an_exception(spec: Any, config: Any) -> None:
     parse_environment(stored(spec), home())

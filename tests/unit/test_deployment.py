@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from environments import labels
@@ -104,7 +104,6 @@ def test_every_object_and_pod_says_whose_it_is_and_of_which_rollout(method: Depl
     assert {obj["metadata"]["namespace"] for obj in objects} == {"acme-shop-pr-7"}
 
 
-@settings(deadline=None)
 @given(branch=st.text(max_size=300), method=st.sampled_from(METHODS))
 def test_whatever_the_branch_is_called_labels_are_valid(branch: str, method: DeploymentMethod) -> None:
     for obj in render(request_for(method).model_copy(update={"branch": branch})):

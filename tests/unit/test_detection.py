@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.detection import READ_FILES, detect
@@ -214,7 +214,6 @@ PATHS = st.builds(
 TEXTS = st.text(max_size=60) | st.sampled_from([DEV, START, MAKE, '{"packageManager": {}}', "define dev\ndev:\n"])
 
 
-@settings(deadline=None)
 @given(files=st.dictionaries(PATHS, TEXTS, max_size=8), workdir=st.none() | PATHS)
 def test_nothing_in_a_repository_is_an_exception_or_gets_unprintable_into_a_comment(
     files: dict[str, str], workdir: str | None

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.detection import detect
@@ -302,7 +302,6 @@ def test_a_file_too_large_for_a_snapshot_is_not_taken_for_none() -> None:
         choose_template(snapshot, detect(snapshot), None, NOTHING, SHA, "development")
 
 
-@settings(deadline=None)
 @given(
     text=st.text(max_size=80),
     project=st.none() | st.dictionaries(st.sampled_from(["type", "env", "values"]), st.text()),
