@@ -30,11 +30,25 @@ func (c confined) read(name string) ([]byte, error) {
 
 // write replaces the file at once.
 func (c confined) write(name string, content []byte) error {
-	partial := name + ".new"
-	if err := c.WriteFile(partial, content, forEverybody); err != nil {
+	partial, err := c.writePartial(name, content)
+	if err != nil {
 		return err
 	}
 	return c.Rename(partial, name)
+}
+
+// writePartial removes what lies in its way first: opening a pipe would wait for ever.
+func (c confined) writePartial(name string, content []byte) (string, error) {
+	partial := name + ".new"
+	if err := c.RemoveAll(partial); err != nil {
+		return "", err
+	}
+	file, err := c.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, forEverybody)
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(content)
+	return partial, errors.Join(err, file.Close())
 }
 
 // fetch copies a file out of the volume; false where it isn't there. The time goes along, because git compares an
@@ -70,8 +84,8 @@ func (c confined) bring(source, name string) error {
 	if err != nil {
 		return err
 	}
-	partial := name + ".new"
-	if err := c.WriteFile(partial, content, forEverybody); err != nil {
+	partial, err := c.writePartial(name, content)
+	if err != nil {
 		return err
 	}
 	return errors.Join(c.Chtimes(partial, about.ModTime(), about.ModTime()), c.Rename(partial, name))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 const (
@@ -21,6 +23,8 @@ const (
 	fsmonitor = false
 	attributesFile = /dev/null
 	excludesFile = /dev/null
+	commitGraph = false
+	multiPackIndex = false
 	logAllRefUpdates = false
 [protocol]
 	allow = never
@@ -35,6 +39,8 @@ const (
 	ownAttributes = "* !filter\n"
 	keptRefs      = "refs/catalyst/kept"
 	mostComplaint = 500
+	// gitTime ends a git that hangs on what the application laid out for it, such as a pipe called .gitignore.
+	gitTime = 5 * time.Minute
 )
 
 var (
@@ -64,7 +70,7 @@ func openRepository(p places) (*repository, error) {
 		return nil, err
 	}
 	r.index = filepath.Join(r.private, "index")
-	if err := errors.Join(r.lay(), r.layPrivate()); err != nil {
+	if err := errors.Join(r.layLocked(), r.layPrivate()); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -74,6 +80,16 @@ func openRepository(p places) (*repository, error) {
 func (r *repository) close() {
 	os.RemoveAll(r.private)
 	r.code.Close()
+}
+
+// layLocked, because two first deliveries at once would take each other's new files away.
+func (r *repository) layLocked() error {
+	release, err := lock(r.at)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return r.lay()
 }
 
 // lay brings .git to what git needs at least (gitrepository-layout(5)), and refuses one whose folders lead elsewhere.
@@ -155,13 +171,18 @@ func (r *repository) gitWith(input io.Reader, index string, arguments ...string)
 }
 
 func (r *repository) gitInto(output io.Writer, input io.Reader, index string, arguments ...string) error {
-	command := exec.Command("git", arguments...)
+	limit, cancel := context.WithTimeout(context.Background(), gitTime)
+	defer cancel()
+	return r.run(exec.CommandContext(limit, "git", arguments...), output, input, index)
+}
+
+func (r *repository) run(command *exec.Cmd, output io.Writer, input io.Reader, index string) error {
 	var complaint bytes.Buffer
 	command.Dir, command.Env = r.at.code, r.environment(index)
 	command.Stdin, command.Stdout, command.Stderr = input, output, &complaint
 	if err := command.Run(); err != nil {
 		said := strings.Join(strings.Fields(strings.ToValidUTF8(complaint.String(), "?")), " ")
-		return fmt.Errorf("git %s: %s (%w)", arguments[0], said[:min(len(said), mostComplaint)], err)
+		return fmt.Errorf("git %s: %s (%w)", command.Args[1], said[:min(len(said), mostComplaint)], err)
 	}
 	return nil
 }

@@ -39,38 +39,46 @@ func send(p places, arguments []string) error {
 		return refuse(err)
 	}
 	defer r.close()
-	release, err := lock(p)
+	about, err := r.prepare(*message, *author)
 	if err != nil {
 		return refuse(err)
 	}
-	defer release()
-	if err := r.send(*message, *author); err != nil {
-		return refuse(err)
-	}
-	return nil
+	return r.print(about)
 }
 
-func (r *repository) send(message, author string) error {
-	before, err := r.noted()
+// prepare holds the lock, but not while somebody reads what is printed, however slowly.
+func (r *repository) prepare(message, author string) (sent, error) {
+	release, err := lock(r.at)
 	if err != nil {
-		return err
+		return sent{}, err
 	}
-	if err := r.load(); err != nil {
-		return err
-	}
-	base, head := r.commit(before.SHA), r.commit("HEAD")
-	if base == "" || head == "" {
-		return refusal{missing, "What was delivered last, or HEAD, isn't in the pod's repository any more: deliver again."}
-	}
-	if err := r.readBase(head); err != nil {
-		return err
+	defer release()
+	base, head, err := r.ends()
+	if err != nil {
+		return sent{}, err
 	}
 	if message != "" {
 		if head, err = r.commitAll(head, message, author); err != nil {
-			return err
+			return sent{}, err
 		}
 	}
-	return r.print(base, head)
+	return r.pack(base, head)
+}
+
+// ends are the commit delivered last and HEAD, which the index then is of.
+func (r *repository) ends() (base, head string, err error) {
+	before, err := r.noted()
+	if err == nil {
+		err = r.load()
+	}
+	if err != nil {
+		return "", "", err
+	}
+	base, head = r.commit(before.SHA), r.commit("HEAD")
+	if base == "" || head == "" {
+		return "", "", refusal{missing, "What was delivered last, or HEAD, isn't in the pod's repository any more: deliver again."}
+	}
+	return base, head, r.readBase(head)
 }
 
 // commitAll is `git add --all` and `git commit`, without the programs that these may run. The head stays where nothing changed.
@@ -126,46 +134,55 @@ func (r *repository) changed() ([]string, error) {
 	return append(modified, others...), err
 }
 
-// print writes header and pack. Commits are counted from what was delivered last, whatever became of the history since.
-func (r *repository) print(base, head string) error {
+// pack counts commits from what was delivered last, whatever became of the history since.
+func (r *repository) pack(base, head string) (sent, error) {
 	about := sent{SHA: head, Base: base, Files: []string{}}
-	count, err := r.git("rev-list", "--count", base+".."+head)
-	if err != nil {
-		return err
-	}
-	about.Commits, _ = strconv.Atoi(strings.TrimSpace(count))
 	changed, err := r.changed()
 	if err != nil {
-		return err
+		return about, err
 	}
 	about.IsDirty = len(changed) > 0
-	if about.Commits == 0 {
-		return json.NewEncoder(os.Stdout).Encode(about)
+	count, err := r.git("rev-list", "--count", base+".."+head)
+	if err != nil {
+		return about, err
+	}
+	if about.Commits, err = strconv.Atoi(strings.TrimSpace(count)); err != nil || about.Commits == 0 {
+		return about, err
 	}
 	files, err := r.filesOf([]string{head}, base, nil)
 	if err != nil {
-		return err
+		return about, err
 	}
 	about.Files = files[:min(len(files), mostFilesTold)]
-	return r.printPack(about)
+	about.PackBytes, err = r.writePack(base, head)
+	return about, err
 }
 
-func (r *repository) printPack(about sent) error {
-	file, err := os.Create(filepath.Join(r.private, "pack"))
+func (r *repository) writePack(base, head string) (int64, error) {
+	file, err := os.Create(r.packFile())
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	ends := strings.NewReader(head + "\n^" + base + "\n")
+	err = r.gitInto(file, ends, r.index, "pack-objects", "--revs", "--thin", "--stdout", "-q", "--delta-base-offset")
+	if err != nil {
+		return 0, err
+	}
+	return file.Seek(0, io.SeekEnd)
+}
+
+func (r *repository) packFile() string { return filepath.Join(r.private, "pack") }
+
+func (r *repository) print(about sent) error {
+	if err := json.NewEncoder(os.Stdout).Encode(about); err != nil || about.PackBytes == 0 {
+		return err
+	}
+	file, err := os.Open(r.packFile())
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	wanted := strings.NewReader(fmt.Sprintf("%s\n^%s\n", about.SHA, about.Base))
-	if err := r.gitInto(file, wanted, r.index, "pack-objects", "--revs", "--thin", "--stdout", "-q", "--delta-base-offset"); err != nil {
-		return err
-	}
-	if about.PackBytes, err = file.Seek(0, io.SeekEnd); err != nil {
-		return err
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(about); err != nil {
-		return err
-	}
-	_, err = io.Copy(os.Stdout, io.NewSectionReader(file, 0, about.PackBytes))
+	_, err = io.Copy(os.Stdout, file)
 	return err
 }

@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """Checked-out commits; a cache that may be deleted at any time."""
     ca_bundle: Path | None = None
     """PEM file that pods and builds need to reach package registries, where a private CA stands in between."""
+    agent_image: str = "catalyst/agent:1"
+    """Container `sync` of development pods: takes commits in, and brings the program that supervises the command."""
     task_queue: str = "catalyst"
     bootstrap_token: SecretStr = SecretStr("")
     """An API token that is made known at start (stored hashed), for whoever sets the platform up; empty: none."""
