@@ -118,10 +118,13 @@ class Pod:
 
     def becomes(self, **fields: Any) -> dict[str, Any]:
         """The state, once it has these values."""
-        return eventually(
-            lambda: state if fields.items() <= (state := self.state()).items() else None,
-            f"{fields} in {self.state()}; said: {self.output[-2000:]}",
-        ) or {}
+        return (
+            eventually(
+                lambda: state if fields.items() <= (state := self.state()).items() else None,
+                f"{fields} in {self.state()}; said: {self.output[-2000:]}",
+            )
+            or {}
+        )
 
     def end(self) -> None:
         for process in self.started:

@@ -27,7 +27,14 @@ def settings(pod: Pod, canary: Path, *names: str) -> None:
 def hooks(pod: Pod, canary: Path) -> None:
     folder = pod.code / ".git" / "hooks"
     folder.mkdir()
-    for name in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit", "post-commit", "post-merge"):
+    for name in (
+        "post-checkout",
+        "reference-transaction",
+        "post-index-change",
+        "pre-commit",
+        "post-commit",
+        "post-merge",
+    ):
         (folder / name).write_text(f"#!/bin/sh\ntouch {canary}\n")
         (folder / name).chmod(0o755)
     git(pod.code, "config", "core.hooksPath", str(folder))
@@ -110,9 +117,19 @@ def first(pod: Pod, origin: Origin) -> str:
 
 @pytest.mark.parametrize(
     "place",
-    [".git", ".git/objects", ".git/objects/pack", ".git/refs", ".git/refs/heads", ".git/refs/catalyst", ".git/catalyst"],
+    [
+        ".git",
+        ".git/objects",
+        ".git/objects/pack",
+        ".git/refs",
+        ".git/refs/heads",
+        ".git/refs/catalyst",
+        ".git/catalyst",
+    ],
 )
-def test_a_link_in_place_of_one_of_gits_folders_is_refused(pod: Pod, origin: Origin, tmp_path: Path, place: str) -> None:
+def test_a_link_in_place_of_one_of_gits_folders_is_refused(
+    pod: Pod, origin: Origin, tmp_path: Path, place: str
+) -> None:
     before = first(pod, origin)
     outside = tmp_path / "outside"
     if (pod.code / place).exists():
@@ -205,7 +222,11 @@ def test_an_emptied_git_folder_is_made_anew(pod: Pod, origin: Origin) -> None:
     sha = first(pod, origin)
     (pod.code / ".git").rename(pod.folder / "away")
     assert pod.deliver(rollout=2, sha=sha, branch="main").said["error"] == "missing"
-    assert pod.deliver(origin.pack(sha), rollout=2, sha=sha, branch="main").said == {"ok": True, "sha": sha, "kept": None}
+    assert pod.deliver(origin.pack(sha), rollout=2, sha=sha, branch="main").said == {
+        "ok": True,
+        "sha": sha,
+        "kept": None,
+    }
 
 
 @pytest.mark.parametrize(

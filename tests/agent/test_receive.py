@@ -253,7 +253,9 @@ def test_commits_that_no_branch_holds_any_more_can_be_reached_from_what_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("files", "is_committed"), [({"a.txt": "same idea\n"}, False), ({"a.txt": "x\n"}, True)], ids=["edited", "committed"]
+    ("files", "is_committed"),
+    [({"a.txt": "same idea\n"}, False), ({"a.txt": "x\n"}, True)],
+    ids=["edited", "committed"],
 )
 def test_what_is_delivered_as_it_was_made_in_the_pod_is_not_kept(
     pod: Pod, origin: Origin, files: dict[str, str], is_committed: bool

