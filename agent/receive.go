@@ -67,7 +67,7 @@ func (r *repository) deliver(delivery header) (*kept, error) {
 		return nil, err
 	}
 	branch := r.branchFor(delivery.Branch)
-	aside, err := r.keep(delivery, before.SHA, branch)
+	var aside *kept; err = r.readBase(r.commit("HEAD"))
 	if err != nil {
 		return nil, err
 	}
