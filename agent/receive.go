@@ -67,7 +67,7 @@ func (r *repository) deliver(delivery header) (*kept, error) {
 		return nil, err
 	}
 	branch := r.branchFor(delivery.Branch)
-	var aside *kept; err = r.readBase(r.commit("HEAD"))
+	aside, err := r.keep(delivery, before.SHA, branch)
 	if err != nil {
 		return nil, err
 	}

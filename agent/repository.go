@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// ownConfig is all the configuration that our git has: that of the repository could name programs to run.
+	// ownConfig is all the configuration that our git has: that of the repository could name programs to run. Filters that
+	// .gitattributes names are nothing without it.
 	ownConfig = `[core]
 	repositoryformatversion = 0
 	bare = false
@@ -34,9 +35,7 @@ const (
 	auto = 0
 `
 	// newConfig is what people's git in the terminal finds.
-	newConfig = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
-	// ownAttributes wins over each .gitattributes: no content filter, which would be a program, is applied.
-	ownAttributes = "* !filter\n"
+	newConfig     = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
 	keptRefs      = "refs/catalyst/kept"
 	mostComplaint = 500
 	// gitTime ends a git that hangs on what the application laid out for it, such as a pipe called .gitignore.
@@ -48,8 +47,8 @@ var (
 	headFile   = regexp.MustCompile(`^(ref: refs/\S+|[0-9a-f]{40})\n?$`)
 )
 
-// repository is the working tree of the code volume, seen through a git folder of our own: configuration, attributes
-// and index are ours, objects and references are shared with the application's .git, which is hostile.
+// repository is the working tree of the code volume, seen through a git folder of our own: configuration and
+// index are ours, objects and references are shared with the application's .git, which is hostile.
 type repository struct {
 	code    confined
 	at      places
@@ -132,7 +131,6 @@ func (r *repository) layPrivate() error {
 	return errors.Join(
 		os.Mkdir(filepath.Join(r.private, "info"), 0o700),
 		os.WriteFile(filepath.Join(r.private, "config"), []byte(ownConfig), 0o600),
-		os.WriteFile(filepath.Join(r.private, "info", "attributes"), []byte(ownAttributes), 0o600),
 		os.WriteFile(filepath.Join(r.private, "HEAD"), []byte("ref: refs/heads/preview\n"), 0o600),
 		os.Symlink(filepath.Join(git, "refs"), filepath.Join(r.private, "refs")),
 	)

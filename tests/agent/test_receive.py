@@ -316,20 +316,28 @@ def test_another_user_may_change_everything(pod: Pod, origin: Origin) -> None:
 
 
 def test_deliveries_at_once_end_with_the_newest(pod: Pod, origin: Origin) -> None:
-    shas = [origin.commit({"a.txt": f"{number}"}) for number in range(6)]
-    processes = []
-    for rollout, sha in enumerate(shas, start=1):
-        process, pack = pod.open("receive"), origin.pack(sha)
-        header: dict[str, Any] = {"rollout": rollout, "sha": sha, "branch": "main", "pack_bytes": len(pack)}
+    """All have sent everything but the last byte, then that: they would check out into one another."""
+    shas = [origin.commit({f"{name:03}": f"{number}" for name in range(400)}) for number in range(5)]
+    processes = [begun(pod, origin, rollout, sha) for rollout, sha in enumerate(shas, start=1)]
+    for process, last in processes:
         assert process.stdin is not None
-        process.stdin.write(json.dumps(header).encode() + b"\n" + pack)
+        process.stdin.write(last)
         process.stdin.flush()
-        processes.append(process)
-    said = [json.loads(process.stdout.readline()) for process in processes if process.stdout is not None]
-    assert said[-1]["ok"]
-    assert {each.get("error", "stale") for each in said} == {"stale"}
-    assert (pod.code / "a.txt").read_text() == "5"
+    said = [json.loads(process.stdout.readline()) for process, _ in processes if process.stdout is not None]
+    assert said[-1] == {"ok": True, "sha": shas[-1], "kept": None}
+    assert {(each.get("error", "stale"), each.get("kept")) for each in said} == {("stale", None)}
+    assert {(pod.code / f"{name:03}").read_text() for name in range(400)} == {"4"}
     assert json.loads((pod.shared / "wanted.json").read_text())["sha"] == shas[-1]
+
+
+def begun(pod: Pod, origin: Origin, rollout: int, sha: str) -> tuple[subprocess.Popen[bytes], bytes]:
+    """A delivery, and the byte that it lacks."""
+    process, pack = pod.open("receive"), origin.pack(sha)
+    header: dict[str, Any] = {"rollout": rollout, "sha": sha, "branch": "main", "pack_bytes": len(pack)}
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(header).encode() + b"\n" + pack[:-1])
+    process.stdin.flush()
+    return process, pack[-1:]
 
 
 def test_a_sender_that_stops_in_the_middle_holds_up_nobody(pod: Pod, origin: Origin) -> None:

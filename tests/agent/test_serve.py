@@ -153,10 +153,15 @@ def test_much_passes_whole(pod: Pod, network: Network) -> None:
         finds(pod, 3000)
         visitor, inner = pair(network, server)
         with visitor, inner:
-            sender = threading.Thread(target=lambda: (inner.sendall(content), inner.shutdown(socket.SHUT_WR)))
+            sender = threading.Thread(target=send_all, args=(inner, content))
             sender.start()
             assert received(visitor) == content
             sender.join()
+
+
+def send_all(connection: socket.socket, content: bytes) -> None:
+    connection.sendall(content)
+    connection.shutdown(socket.SHUT_WR)
 
 
 def test_a_visitor_is_sent_away_while_nothing_listens(pod: Pod, network: Network) -> None:
@@ -182,20 +187,19 @@ def test_connections_are_bounded(pod: Pod, network: Network) -> None:
             assert received(refused) == b""
         for one in held.pop():
             one.close()
-        visitor, inner = eventually(lambda: admitted(network, server), "a free place")
-        for one in (visitor, inner, *(each for both in held for each in both)):
+        eventually(lambda: is_admitted(network, server), "a free place")
+        for one in (each for both in held for each in both):
             one.close()
 
 
-def admitted(network: Network, server: socket.socket) -> tuple[socket.socket, socket.socket] | None:
-    visitor = network.connect(GATE)
+def is_admitted(network: Network, server: socket.socket) -> bool:
     server.settimeout(0.2)
-    try:
-        inner, _ = server.accept()
-    except TimeoutError:
-        visitor.close()
-        return None
-    return visitor, inner
+    with network.connect(GATE):
+        try:
+            server.accept()[0].close()
+        except TimeoutError:
+            return False
+    return True
 
 
 def test_the_ingress_is_reached_over_loopback(pod: Pod) -> None:
