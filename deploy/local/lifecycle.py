@@ -9,6 +9,7 @@ import httpx
 
 from deploy.local import (
     addons,
+    agent,
     announce,
     builder,
     buildkit,
@@ -63,7 +64,7 @@ def build() -> None:
 
 def artifacts() -> list[Artifact]:
     own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact(), builder.runc_artifact()]
-    return [*own, *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
+    return [*own, agent.artifact(), *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
 
 
 def up(profile: Profile, fresh: bool = False) -> None:

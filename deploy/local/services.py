@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import builder, buildkit, debian, files
+from deploy.local import builder, buildkit, debian, files, images
 from deploy.local.certificates import host_bundle
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import PLATFORM_ADDRESS, Profile
@@ -129,6 +129,7 @@ def product_environment(profile: Profile, forge: ForgeAccess, api_token: str) ->
         "CATALYST_INGRESS__PORT": str(ports.ingress),
         "CATALYST_INGRESS__DOMAIN": "localhost",
         "CATALYST_INGRESS__POD_ADDRESS": PLATFORM_ADDRESS,
+        "CATALYST_IMAGES__SIDECAR": images.SIDECAR,
         "CATALYST_BOOTSTRAP_TOKEN": api_token,
     }
     if bundle := host_bundle():

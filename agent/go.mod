@@ -1,0 +1,3 @@
+module catalyst/agent
+
+go 1.25

@@ -1,0 +1,34 @@
+"""The program as such: its source, its list of commands, what it needs."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.local.agent import MODULE
+
+
+@pytest.mark.usefixtures("binary")  # brings the toolchain
+@pytest.mark.parametrize("command", [["gofmt", "-l", "."], ["go", "vet", "./..."]], ids=" ".join)
+def test_the_source_is_formatted_and_sound(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_it_needs_nothing_of_the_image_it_runs_in(binary: Path, tmp_path: Path) -> None:
+    shutil.copy(binary, tmp_path / "agent")
+    said = subprocess.run(["chroot", tmp_path, "/agent", "help"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("agent COMMAND")
+
+
+def test_help_lists_every_command(binary: Path) -> None:
+    said = subprocess.run([binary, "help"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in said.splitlines() if line.startswith("  ")} == {
+        *("serve", "supervise", "receive", "watch", "state", "send")
+    }
+
+
+def test_an_unknown_command_is_told(binary: Path) -> None:
+    done = subprocess.run([binary, "dance"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "agent help" in done.stderr) == (1, True)
