@@ -37,7 +37,7 @@ check: ## lint, types, layers, unit tests
 
 test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay tests/crashes tests/disorder tests/agent
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile tests/workflows tests/gateways tests/api tests/replay tests/crashes tests/disorder tests/sidecar
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 tests/e2e
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/lifecycle
 

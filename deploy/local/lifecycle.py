@@ -9,7 +9,6 @@ import httpx
 
 from deploy.local import (
     addons,
-    agent,
     announce,
     builder,
     buildkit,
@@ -25,6 +24,7 @@ from deploy.local import (
     network,
     node,
     services,
+    sidecar,
     supervisor,
     toolchain,
 )
@@ -64,7 +64,7 @@ def build() -> None:
 
 def artifacts() -> list[Artifact]:
     own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact(), builder.runc_artifact()]
-    return [*own, agent.artifact(), *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
+    return [*own, sidecar.artifact(), *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
 
 
 def up(profile: Profile, fresh: bool = False) -> None:

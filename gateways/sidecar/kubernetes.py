@@ -31,7 +31,7 @@ from gateways.cluster.execution import Execution, ExecutionFailed, execute
 from gateways.cluster.transport import Transport
 
 Said = TypeVar("Said", SidecarState, Delivered)
-PROGRAM = "/sidecar"
+PROGRAM = "/usr/local/bin/sidecar"
 MAX_LINE = 1 << 20
 """Bytes of one message; the longest is a state with its last lines, or a piece of an installation's output."""
 CHUNK = 1 << 18

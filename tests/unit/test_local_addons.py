@@ -123,7 +123,7 @@ def test_the_same_files_make_the_same_image(tmp_path: Path) -> None:
 
 def test_names_that_the_product_uses_are_in_the_library() -> None:
     tagged = {f"{image.name}:{tag}" for image in LIBRARY for tag in image.tags}
-    assert {images.PAUSE, images.BUSYBOX, images.SHELL, images.NODE, images.AGENT} <= tagged
+    assert {images.PAUSE, images.BUSYBOX, images.SHELL, images.NODE, images.SIDECAR} <= tagged
 
 
 def test_bridges_promise_what_the_default_route_carries(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ SHELL = "catalyst/shell:1"
 """Debian with git, make, curl and procps: the generic shell, and what clones a source."""
 NODE = "library/node:22"
 """Like SHELL, with Node, npm and corepack."""
-AGENT = next(f"{image.name}:{image.tags[0]}" for image in LIBRARY if image.name == "catalyst/agent")
-"""Like SHELL, with the agent of development pods; every version of it has a tag of its own."""
+SIDECAR = next(f"{image.name}:{image.tags[0]}" for image in LIBRARY if image.name == "catalyst/sidecar")
+"""Like SHELL, with the sidecar of development pods; every version of it has a tag of its own."""
 
 
 def artifacts() -> list[Artifact]:

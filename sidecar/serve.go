@@ -85,6 +85,6 @@ func port(name string, otherwise int) int {
 
 func complain(what string, err error) {
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "agent: %s: %v\n", what, err)
+		fmt.Fprintf(os.Stderr, "sidecar: %s: %v\n", what, err)
 	}
 }

@@ -100,7 +100,7 @@ type attended struct {
 
 func newAttended(source io.Reader) *attended {
 	return &attended{source, time.AfterFunc(silence, func() {
-		fmt.Fprintf(os.Stderr, "agent: nothing came for %s; the delivery is given up\n", silence)
+		fmt.Fprintf(os.Stderr, "sidecar: nothing came for %s; the delivery is given up\n", silence)
 		os.Exit(1)
 	})}
 }

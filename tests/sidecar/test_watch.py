@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.agent.network import serving
-from tests.agent.origin import Origin
-from tests.agent.pod import DEADLINE_SECONDS, Pod
+from tests.sidecar.network import serving
+from tests.sidecar.origin import Origin
+from tests.sidecar.pod import DEADLINE_SECONDS, Pod
 
 FOREVER = "exec sleep 3600"
 
 
 class Watch:
-    """Lines of `agent watch`, as they come."""
+    """Lines of `sidecar watch`, as they come."""
 
     def __init__(self, pod: Pod) -> None:
         self.process = pod.open("watch")

@@ -33,7 +33,7 @@ func newDiscovery(p places) *discovery {
 	return &discovery{places: p, own: ownPorts()}
 }
 
-// ownPorts are the agent's, and others that never are the command's.
+// ownPorts are the sidecar's, and others that never are the command's.
 func ownPorts() []int {
 	own := []int{nodeInspector, gatePort(), healthPort()}
 	if at := ingressFromEnvironment(); at != nil {

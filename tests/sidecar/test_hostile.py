@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.origin import Origin
-from tests.agent.pod import Pod
 from tests.gateways.git_server import git, new_repository
+from tests.sidecar.origin import Origin
+from tests.sidecar.pod import Pod
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_a_link_in_the_commit_leads_no_later_file_out(pod: Pod, origin: Origin, 
     assert (pod.code / "place/file").read_text() == "inner\n"
 
 
-def test_links_in_place_of_the_agents_files_lead_nothing_out(pod: Pod, origin: Origin, tmp_path: Path) -> None:
+def test_links_in_place_of_the_sidecars_files_lead_nothing_out(pod: Pod, origin: Origin, tmp_path: Path) -> None:
     before = first(pod, origin)
     outside = tmp_path / "outside"
     outside.write_text("precious")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.agent.origin import Origin
-from tests.agent.pod import Pod
 from tests.gateways.git_server import git
+from tests.sidecar.origin import Origin
+from tests.sidecar.pod import Pod
 
 AUTHOR = "Ada <ada@example.org>"
 COMMIT = ("--commit", "From the pod\n\nWith a body", "--author", AUTHOR)

@@ -1,4 +1,4 @@
-// The agent is all that runs in a development pod beside the user's code: container `sync` takes commits in and lets
+// The sidecar is all that runs in a development pod beside the user's code: container `sync` takes commits in and lets
 // visitors through to the command, container `app` supervises it (docs/decisions/0013).
 package main
 
@@ -35,7 +35,7 @@ func main() {
 			finish(each.run(fromEnvironment(), os.Args[2:]))
 		}
 	}
-	finish(fmt.Errorf("there is no command %q; `agent help` lists them", os.Args[1]))
+	finish(fmt.Errorf("there is no command %q; `sidecar help` lists them", os.Args[1]))
 }
 
 func finish(err error) {
@@ -43,13 +43,13 @@ func finish(err error) {
 		os.Exit(0)
 	}
 	if !errors.Is(err, errRefused) {
-		fmt.Fprintln(os.Stderr, "agent:", err)
+		fmt.Fprintln(os.Stderr, "sidecar:", err)
 	}
 	os.Exit(1)
 }
 
 func help() string {
-	text := "agent COMMAND\n"
+	text := "sidecar COMMAND\n"
 	for _, each := range commands {
 		text += fmt.Sprintf("  %-10s %s\n", each.name, each.purpose)
 	}

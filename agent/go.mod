@@ -1,3 +1,0 @@
-module catalyst/agent
-
-go 1.25

@@ -1,0 +1,3 @@
+module catalyst/sidecar
+
+go 1.25
