@@ -57,6 +57,8 @@ NAMED = (
     # Readiness, logs, teardown.
     Permission("", "Pod", "pods", ("watch", "delete")),
     Permission("", "Pod", "pods/log", ("get",)),
+    # The sidecar's program is run through it. By WebSocket it is a get; from Kubernetes 1.35 on a create is asked for besides.
+    Permission("", "Pod", "pods/exec", ("get", "create")),
     Permission("apps", "ReplicaSet", "replicasets", ("delete",)),
     Permission("apps", "StatefulSet", "statefulsets", ("delete",)),
     Permission("apps", "DaemonSet", "daemonsets", ("delete",)),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from activities.protocols import DeliveryRefused, PodRef, SidecarGone, SidecarNews, StaleDelivery
 from environments.sidecar import CommandPhase, Delivered, Delivery, Kept, SidecarState
+from gateways.cluster.authorized import Authorization
+from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.fake import InMemoryCluster
 from gateways.faking import Controls
 
@@ -32,9 +34,10 @@ def runs(delivery: Delivery) -> SidecarState:
 class InMemorySidecars(Controls):
     """Implements Sidecars; operations for `fail_next` and `hangs`: `state`, `deliver`, `watch`."""
 
-    def __init__(self, cluster: InMemoryCluster) -> None:
+    def __init__(self, cluster: InMemoryCluster, authorization: Authorization = lambda *_: True) -> None:
         super().__init__()
         self._cluster = cluster
+        self._may = authorization
         self._volumes: dict[str, SidecarState] = {}
         """By uid of the namespace."""
         self.fate: Callable[[Delivery], SidecarState] = runs
@@ -76,6 +79,8 @@ class InMemorySidecars(Controls):
         self._volumes[volume] = self._volumes[volume].model_copy(update=update)
 
     def _volume(self, pod: PodRef) -> str:
+        if not all(self._may(verb, "", "Pod", pod.namespace, "exec") for verb in ("get", "create")):
+            raise ClusterForbidden(f"exec in pod {pod.namespace}/{pod.name}: the account may not (403)")
         pods = self._cluster.objects("Pod", pod.namespace)
         if not any(each["metadata"]["name"] == pod.name for each in pods):
             raise SidecarGone(f"There is no pod {pod.namespace}/{pod.name} (any more).")

@@ -253,7 +253,7 @@ def test_dependencies_are_installed_when_their_inputs_change(
     supervised.becomes(phase="Running", rollout=1, install_rollout=1)
     assert installs(supervised) == 1
     change(supervised)
-    supervised.want(rollout=2, sha="2" * 40, is_watching=True, **install(supervised, **more))
+    supervised.want(rollout=2, sha="2" * 40, **install(supervised, **more))
     state = supervised.becomes(phase="Running", rollout=2)
     assert (installs(supervised), state["runs"]) == ((2, 2) if is_due else (1, 1))
     assert state["install_rollout"] == (2 if is_due else 1)

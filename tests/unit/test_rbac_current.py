@@ -20,4 +20,4 @@ def test_nothing_is_granted_by_a_wildcard_and_no_secret_is_read() -> None:
 def test_a_right_in_one_namespace_is_none_in_another() -> None:
     assert allows("get", "coordination.k8s.io", "Lease", "catalyst-system")
     assert not allows("get", "coordination.k8s.io", "Lease", "kube-system")
-    assert allows("get", "", "Pod", "anywhere", "log") and not allows("get", "", "Pod", "anywhere", "exec")
+    assert allows("get", "", "Pod", "anywhere", "log") and not allows("get", "", "Pod", "anywhere", "attach")

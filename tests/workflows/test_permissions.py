@@ -7,7 +7,7 @@ from environments.model import Phase
 from environments.permissions import NAMED
 from environments.work import OverrideRequest
 from tests.unit.test_deployment import METHODS, request_for
-from tests.workflows.world import A, B, World
+from tests.workflows.world import NODE, A, B, C, World
 
 Right = tuple[str, str, str]
 """Verb, API group, kind with subresource."""
@@ -42,6 +42,8 @@ async def test_no_right_is_granted_that_nothing_asks_for(world: World) -> None:
     await preview.pull_request_workflow.execute_update("override", OverrideRequest(by="ada", env={"A": "1"}))
     await preview.push(B)
     await preview.becomes(Phase.READY, B)
+    await preview.push(C, NODE)
+    await preview.becomes(Phase.READY, C)
     for kind in (*MAKERS[1:], Kind("v1", "PersistentVolumeClaim"), Kind("v1", "Pod")):
         await put(world, kind, preview.namespace)
     await preview.close()

@@ -52,6 +52,7 @@ from workflows.reconcile import ReconcileWorkflow
 BEAT = timedelta(seconds=0.2)
 PATIENCE_SECONDS = 60
 """Far more than anything here takes: what doesn't come by then never comes."""
+NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 
@@ -74,10 +75,10 @@ class World:
         self.product_cluster = AuthorizedCluster(self.cluster, self._authorize)
         self.asked: set[tuple[str, str, str]] = set()
         """What the product asked the cluster for: verb, API group, kind with subresource."""
+        self.sidecars = InMemorySidecars(self.cluster, self._authorize)
         self.registry = InMemoryRegistry()
         self.builder = InMemoryBuilder(self.registry)
         self.source = InMemorySource(folder / "source")
-        self.sidecars = InMemorySidecars(self.cluster)
         self.probe = InMemoryProbe(Answer(200, "hello"))
         self.logs = FileLogs(folder / "logs")
         self.index, self.audit = InMemoryIndex(), InMemoryAudit()
