@@ -41,7 +41,7 @@ func (r refusal) Error() string { return r.message }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// readHeader leaves the reader at the first byte of the pack.
+// readHeader leaves the reader at the first byte of the pack; how long that is, it also says of a header it refuses.
 func readHeader(reader *bufio.Reader) (header, error) {
 	var read header
 	line, err := reader.ReadSlice('\n')

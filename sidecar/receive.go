@@ -24,11 +24,11 @@ func receive(p places, _ []string) error {
 	input := newAttended(os.Stdin)
 	reader := bufio.NewReaderSize(input, headerBytes)
 	delivery, err := readHeader(reader)
-	if err != nil {
-		return refuse(err)
-	}
 	pack := io.LimitReader(reader, delivery.PackBytes)
-	repository, err := unpack(p, delivery, pack)
+	var repository *repository
+	if err == nil {
+		repository, err = unpack(p, delivery, pack)
+	}
 	// Read to its end in any case: the sender reads our answer when it has sent everything.
 	io.Copy(io.Discard, pack)
 	input.alarm.Stop()

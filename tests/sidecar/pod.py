@@ -41,6 +41,7 @@ class Pod:
     def __post_init__(self) -> None:
         self.code.mkdir(parents=True)
         self.shared.mkdir()
+        self.own.mkdir()
 
     @property
     def code(self) -> Path:
@@ -51,12 +52,22 @@ class Pod:
         return self.folder / "shared"
 
     @property
+    def own(self) -> Path:
+        """Where the sidecar alone writes: its lock, its git folder."""
+        return self.folder / "own"
+
+    @property
     def output(self) -> str:
         """What all that was started has said."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("output-*")))
 
     def environment(self, **more: str) -> dict[str, str]:
-        return os.environ | {"CATALYST_CODE": str(self.code), "CATALYST_SHARED": str(self.shared)} | more
+        return os.environ | {
+            "CATALYST_CODE": str(self.code),
+            "CATALYST_SHARED": str(self.shared),
+            "TMPDIR": str(self.own),
+            **more,
+        }
 
     def start(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
         """One of the sidecar's commands; `before`: what starts it, such as unshare."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,13 @@ def test_a_delivery_may_be_repeated(pod: Pod, origin: Origin) -> None:
         assert answer == (0, {"ok": True, "sha": sha, "kept": None})
 
 
+def test_nothing_but_the_lock_stays_in_the_sidecar(pod: Pod, origin: Origin) -> None:
+    sha = first(pod, origin)
+    pod.deliver(rollout=0, sha=sha, branch="main")
+    pod.deliver(rollout=2, sha="1" * 40, branch="main")
+    assert [path.suffix for path in pod.own.iterdir()] == [".lock"]
+
+
 def test_an_older_rollout_is_refused_whatever_it_brings(pod: Pod, origin: Origin) -> None:
     old, new = origin.commit({"a.txt": "old"}), origin.commit({"a.txt": "new"})
     assert pod.deliver(origin.pack(new), rollout=5, sha=new, branch="main").exit_code == 0
@@ -144,13 +152,32 @@ def test_a_pack_that_is_none_is_refused_with_what_git_says(pod: Pod, origin: Ori
         b'{"rollout":1,"sha":"1111111111111111111111111111111111111111","env":{"A=B":"c"}}',
         b'{"rollout":1,"sha":"1111111111111111111111111111111111111111","port":70000}',
         b'{"rollout":1,"sha":"1111111111111111111111111111111111111111","pack_bytes":-1}',
-        b'{"padding":"' + b"x" * (256 << 10) + b'"}',
     ],
 )
 def test_a_header_that_is_none_is_refused(pod: Pod, line: bytes) -> None:
     exit_code, said = pod.answer(line + b"\n")
     assert (exit_code, said["ok"], said["error"]) == (1, False, "invalid")
     assert list(pod.code.iterdir()) == []
+
+
+def test_a_header_that_is_too_long_is_refused(pod: Pod) -> None:
+    """Without reading on: where it would end, nobody has said. So the sender's pipe may break."""
+    process = pod.open("receive")
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(b'{"padding":"' + b"x" * (1 << 20))
+        process.stdin.flush()
+    assert json.loads(process.stdout.readline())["error"] == "invalid"
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("header", [{"workdir": "/etc"}, {"rollout": 1}], ids=["invalid", "stale"])
+def test_a_sender_can_send_all_of_a_pack_that_is_refused(pod: Pod, origin: Origin, header: dict[str, Any]) -> None:
+    sha = origin.commit(FILES)
+    assert pod.deliver(origin.pack(sha), rollout=2, sha=sha, branch="main").exit_code == 0
+    answer = pod.deliver(b"x" * (4 << 20), **({"rollout": 3, "sha": sha, "branch": "main"} | header))
+    assert (answer.exit_code, answer.said["ok"]) == (1, False)
 
 
 # --- changes made in the pod -------------------------------------------------------------------------------------

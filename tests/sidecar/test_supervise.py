@@ -391,6 +391,7 @@ def test_as_pid_1_it_reaps_orphans_and_never_ends(pod: Pod) -> None:
     pod.becomes(phase="Idle", rollout=3)
     assert process.poll() is None
     assert states_below(inner) == []
+    process.kill()  # unshare itself takes no other signal
 
 
 def children_of(pid: int) -> list[int]:
