@@ -12,6 +12,10 @@ from deploy.demo.platform import Json, NotAsExpected, Platform, eventually, host
 from environments import labels
 
 ANSWER_SECONDS = 180
+PACKING = (
+    "cd /code && cat .git/catalyst/wanted.json && echo && git rev-parse HEAD | git pack-objects --revs --stdout -q"
+)
+"""In a sidecar: the newest delivery's header, then all of its commit."""
 KINDS = (
     "resourcequotas,limitranges,networkpolicies,serviceaccounts,configmaps,secrets,persistentvolumeclaims,"
     "services,deployments,ingresses"
@@ -33,7 +37,7 @@ class Floor:
 
     def applied(self, text: str) -> float:
         """Seconds from `kubectl apply` of what stands in the environment now until its URL answers with that text."""
-        objects = self._objects()
+        objects, delivery = self._objects(), self._delivery()
         began = time.time()
         command = self._platform.kubectl_command("apply", "--filename=-")
         applying = subprocess.Popen(
@@ -42,6 +46,8 @@ class Floor:
         assert applying.stdin is not None
         applying.stdin.write(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         applying.stdin.close()
+        if delivery is not None:
+            self._deliver(delivery)
         host = host_of(self.namespace)
         try:
             eventually(
@@ -64,6 +70,28 @@ class Floor:
         objects = [_namespace(home), *(_bare(each) for each in json.loads(found)["items"])]
         moved: list[Json] = self._moved(objects)
         return moved
+
+    def _delivery(self) -> bytes | None:
+        """What the environment's sidecar was handed, as its `receive` reads it; None where there is no sidecar."""
+        template = self._platform.kubectl("get", "deployment/web", f"--namespace={self._model}", "--output=json")
+        if not json.loads(template)["spec"]["template"]["spec"].get("initContainers"):
+            return None
+        done = subprocess.run(self._in_sidecar(self._model, "sh", "-c", PACKING), capture_output=True, check=True)
+        header, _, pack = done.stdout.partition(b"\n")
+        return json.dumps(json.loads(header) | {"pack_bytes": len(pack)}).encode() + b"\n" + pack
+
+    def _deliver(self, delivery: bytes) -> None:
+        """By plain `kubectl exec`, as soon as there is a sidecar."""
+        command = self._in_sidecar(self.namespace, "sidecar", "receive")
+        eventually(
+            lambda: subprocess.run(command, input=delivery, capture_output=True, check=False).returncode == 0,
+            ANSWER_SECONDS,
+            lambda: f"the sidecar in {self.namespace} never took the source in.",
+        )
+
+    def _in_sidecar(self, namespace: str, *words: str) -> list[str]:
+        inside = ("exec", "--stdin", f"--namespace={namespace}", "deployment/web", "--container=sync", "--")
+        return list(self._platform.kubectl_command(*inside, *words))
 
     def _moved(self, value: Any) -> Any:
         """Names and hosts of this namespace, and labels that the product doesn't watch."""

@@ -44,6 +44,10 @@ VARIABLES = (
     ("BUN_INSTALL_CACHE_DIR", f"{CACHE}/bun"),
     ("PIP_CACHE_DIR", f"{CACHE}/pip"),
     ("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0"),
+    # git in the terminal: the sidecar, another user, owns the files.
+    ("GIT_CONFIG_COUNT", "1"),
+    ("GIT_CONFIG_KEY_0", "safe.directory"),
+    ("GIT_CONFIG_VALUE_0", "*"),
 )
 
 

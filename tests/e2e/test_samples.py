@@ -57,12 +57,46 @@ def test_node_needs_no_configuration(platform: Platform) -> None:
     preview.becomes("Ready")
     preview.answers("hello from the node sample")
     assert preview.machine.volumes_of(preview.namespace), "installed packages are kept on a volume"
+    assert "added 1 package" in preview.log("install")
+    pods = preview.pod_names()
 
     server = sample("node")["server.js"].replace("hello from", "a push to")
     preview.pushed({"server.js": server})
     preview.becomes("Ready")
     preview.answers_only("a push to the node sample")
+    assert preview.pod_names() == pods, "a push replaces no pod"
 
+    preview.runs("echo '// changed inside' >> /code/server.js")
+    preview.pushed({"server.js": server.replace("a push to", "another push to")})
+    preview.becomes("Ready")
+    preview.answers_only("another push to the node sample")
+    preview.says("Changes made inside the environment", "`server.js`", "refs/catalyst/kept/")
+    assert "changed inside" in preview.runs(
+        "git -C /code show $(git for-each-ref --format='%(refname)' refs/catalyst/kept):server.js"
+    )
+
+    preview.closed()
+    preview.is_gone()
+
+
+def test_broken_dev_command_keeps_its_shell_and_recovers_in_place(platform: Platform) -> None:
+    preview = platform.opened(sample("broken-dev-command"))
+    report = preview.becomes("Degraded")
+    assert report["reason"] == "CommandFailed"
+    preview.says("Degraded", "exit code 1", "Cannot find module", "isn't installed")
+    pods = preview.pod_names()
+    assert "server.js" in preview.runs("ls"), "the shell stays"
+
+    preview.asked("override", command="node server.js")
+    preview.becomes("Ready")
+    preview.answers_only("hello from the mended command")
+    assert preview.pod_names() == pods, "nothing is recreated"
+
+    preview.runs("pkill -x node")
+    preview.becomes("Degraded")
+    preview.asked("retry")
+    preview.becomes("Ready")
+    assert preview.pod_names() == pods
     preview.closed()
     preview.is_gone()
 

@@ -140,7 +140,7 @@ class Preview:
         self.platform.people.reopen(*self._where(), self.number)
         self.is_open = True
 
-    def asked(self, command: str, **body: Any) -> str:
+    def asked(self, command: str, /, **body: Any) -> str:
         """`retry`, `stop`, `override` through the API; its answer's sentence."""
         answer = self.platform.api.post(f"/api/v1/environments/{self.namespace}/{command}", json=body)
         assert answer.status_code == 202, f"{command} of {self.namespace} was answered {answer.text}"
@@ -246,6 +246,13 @@ class Preview:
 
     def pods(self) -> list[Json]:
         return self.machine.every("pods", self.namespace)
+
+    def pod_names(self) -> set[str]:
+        return {str(pod["metadata"]["name"]) for pod in self.pods()}
+
+    def log(self, name: str) -> str:
+        """`build`, `install`, `container` or `command`, of the newest rollout."""
+        return self.platform.api.get(f"/api/v1/environments/{self.namespace}/logs/{name}").text
 
     def uid(self) -> str:
         """Of its namespace."""
