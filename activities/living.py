@@ -1,7 +1,7 @@
 """Development pods, which outlive commits: a commit is delivered into the running pod, then its command is waited for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -122,8 +122,11 @@ class LivingActivities:
     async def _wait(self, work: DeployWork, capture: Capture) -> Verdict:
         last: Seen | None = None
         try:
-            async with asyncio.timeout(self.start_timeout.total_seconds()) as limit:
-                async for last in self._changes(work, capture):
+            async with (
+                asyncio.timeout(self.start_timeout.total_seconds()) as limit,
+                aclosing(self._changes(work, capture)) as changes,
+            ):
+                async for last in changes:
                     found = _judged(last, work)
                     if found is not None and found.phase is Phase.READY:
                         return await Answering(self.probe, self.address).verdict(work, limit)
@@ -134,7 +137,7 @@ class LivingActivities:
             return _too_late(last, work, self.start_timeout)
         raise AssertionError("the watch ended by itself")
 
-    async def _changes(self, work: DeployWork, capture: Capture) -> AsyncIterator[Seen]:
+    async def _changes(self, work: DeployWork, capture: Capture) -> AsyncGenerator[Seen]:
         """With all that is said meanwhile copied into the log store."""
         is_installed = work.template.install_command is not None
         log = self.logs.open(work.request.log_id("install")) if is_installed else None
