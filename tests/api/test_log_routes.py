@@ -77,8 +77,10 @@ async def _collect(api: Api, log_id: str) -> bytes:
 # --- live from the cluster ---------------------------------------------------------------------------------------
 
 
-async def run_pod(api: Api, name: str, rollout: int, phase: str = "Running") -> None:
-    metadata = {"name": name, "namespace": PREVIEW, "labels": {labels.ROLLOUT: str(rollout)}}
+async def run_pod(api: Api, name: str, rollout: int | None, phase: str = "Running") -> None:
+    """`rollout`: None for a development pod, which outlives them."""
+    marks = {labels.MANAGED_BY: labels.MANAGER} | ({} if rollout is None else {labels.ROLLOUT: str(rollout)})
+    metadata = {"name": name, "namespace": PREVIEW, "labels": marks}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"name": "app"}]}}
     await api.cluster.create(pod)
     ref = ObjectRef(Kind("v1", "Pod"), PREVIEW, name)
@@ -100,6 +102,14 @@ async def test_the_container_of_the_newest_rollout_is_read_live(running: Api) ->
     assert (await running.client.get(url("container"))).text == "new says\nhello\n"
     assert (await running.client.get(url("container", "?tail=1"))).text == "hello\n"
     assert (await running.client.get(url("container", "?rollout=2"))).text == "old says\nhello\n"
+
+
+async def test_the_pod_of_development_mode_is_read_whatever_the_rollout(preview: Api) -> None:
+    preview.cluster.pods_become_ready = False
+    await preview.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PREVIEW}})
+    await run_pod(preview, "living", rollout=None)
+    answer = await preview.client.get(f"/api/v1/environments/{PREVIEW}/logs/container")
+    assert answer.text == "living says\nhello\n"
 
 
 async def test_following_a_container_ends_with_its_pod(running: Api) -> None:
