@@ -47,6 +47,7 @@ async def test_what_happened_is_counted(api: Api) -> None:
         'catalyst_http_request_seconds_count{method="GET",route="/api/v1/environments/{namespace}",status="404"} 1.0',
     ):
         assert line in told
+    assert "somebody" not in told, "open to everybody, so it names nobody's environment"
 
 
 async def test_every_operation_is_described(api: Api) -> None:
