@@ -20,7 +20,6 @@ AGAIN_SECONDS = 0.5
 class Seen(NamedTuple):
     readiness: Readiness | None
     """What is in the pod's way; None: source can be delivered into it."""
-    pod: PodRef | None
     state: SidecarState | None
     """None: the sidecar said nothing yet."""
     installed: str
@@ -29,7 +28,7 @@ class Seen(NamedTuple):
 
 
 async def follow_pod(cluster: Cluster, sidecars: Sidecars, request: RolloutRequest) -> AsyncGenerator[Seen]:
-    """For as long as the caller iterates. Raises GatewayError when the cluster can't be watched."""
+    """For as long as the caller iterates. Raises GatewayError when the cluster can't be watched, or the sidecar not be asked."""
     following = _Following(cluster, sidecars, request)
     try:
         async for seen in following.changes():
@@ -52,23 +51,30 @@ class _Following:
 
     async def changes(self) -> AsyncGenerator[Seen]:
         while True:
-            waiting = asyncio.create_task(self._changed.wait())
-            await asyncio.wait({waiting, self._watching}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if self._watching.done():
-                self._watching.result()
+            await self._change()
             self._changed.clear()
             installed, self._installed = self._installed, ""
-            yield Seen(self._readiness, self._pod, self._state, installed, self._workload)
+            yield Seen(self._readiness, self._state, installed, self._workload)
 
     async def aclose(self) -> None:
-        for task in (self._watching, self._listening):
-            if task is not None:
-                task.cancel()
-                with suppress(
-                    asyncio.CancelledError, Exception
-                ):  # what the watch died of came out of `changes` already
-                    await task
+        for task in self._tasks():
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):  # what it died of came out of `changes` already
+                await task
+
+    async def _change(self) -> None:
+        """Wait for one; raise what watching or listening died of."""
+        waiting = asyncio.create_task(self._changed.wait())
+        try:
+            await asyncio.wait({waiting, *self._tasks()}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        for task in self._tasks():
+            if task.done():
+                task.result()
+
+    def _tasks(self) -> tuple[asyncio.Task[None], ...]:
+        return (self._watching,) if self._listening is None else (self._watching, self._listening)
 
     async def _watch(self) -> None:
         request = self._request

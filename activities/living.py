@@ -16,10 +16,10 @@ from activities.declarations import Superseded, declared_for, refuse_if_other_co
 from activities.errors import gateway_errors
 from activities.following import NOTHING_YET, Seen, follow_pod
 from activities.heartbeats import heartbeats
-from activities.protocols import Cluster, IncompleteDelivery, Logs, PodRef, Probe, Sidecars, Source, StaleDelivery
+from activities.protocols import Cluster, IncompleteDelivery, Logs, PodRef, Sidecars, Source, StaleDelivery
 from activities.workload import follow
 from environments import labels
-from environments.model import CommitSha, Phase, PlatformAddress
+from environments.model import CommitSha, Phase
 from environments.readiness import NOT_ANSWERING, Readiness, ReadinessState, given_up, living_pod
 from environments.sidecar import (
     CommandPhase,
@@ -43,9 +43,8 @@ class LivingActivities:
     sidecars: Sidecars
     source: Source
     checkouts: Checkouts
-    probe: Probe
+    answering: Answering
     logs: Logs
-    address: PlatformAddress
     start_timeout: timedelta = timedelta(minutes=5)
 
     @activity.defn
@@ -129,7 +128,7 @@ class LivingActivities:
                 async for last in changes:
                     found = _judged(last, work)
                     if found is not None and found.phase is Phase.READY:
-                        return await Answering(self.probe, self.address).verdict(work, limit)
+                        return await self.answering.verdict(work, limit)
                     if found is not None:
                         write_last_words(self.logs, work.request, last.state)
                         return found

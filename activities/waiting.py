@@ -13,10 +13,10 @@ from activities.answering import Answering
 from activities.capture import Capture
 from activities.errors import gateway_errors
 from activities.heartbeats import heartbeats
-from activities.protocols import Cluster, Logs, Probe
+from activities.protocols import Cluster, Logs
 from activities.workload import follow
 from environments import labels
-from environments.model import Phase, PlatformAddress
+from environments.model import Phase
 from environments.readiness import Readiness, ReadinessState, given_up, judge
 from environments.work import DeployWork, RolloutRequest, Verdict
 
@@ -24,9 +24,8 @@ from environments.work import DeployWork, RolloutRequest, Verdict
 @dataclass(frozen=True)
 class WaitingActivities:
     cluster: Cluster
-    probe: Probe
+    answering: Answering
     logs: Logs
-    address: PlatformAddress
     start_timeout: timedelta = timedelta(minutes=5)
 
     @activity.defn
@@ -40,7 +39,7 @@ class WaitingActivities:
                 async with asyncio.timeout(self.start_timeout.total_seconds()) as limit:
                     async for last in self._states(work.request, capture):
                         if last.state is ReadinessState.READY:
-                            return await Answering(self.probe, self.address).verdict(work, limit)
+                            return await self.answering.verdict(work, limit)
                         if last.state is ReadinessState.FAILED:
                             await capture.finish()
                             return self._failed(work, last)

@@ -16,6 +16,7 @@ from environments.work import RolloutRequest, Verdict
 LIVING = frozenset({DeploymentMethod.SOURCE, DeploymentMethod.SHELL})
 """Methods whose pod outlives commits: source is delivered into it (FR-ENV-005)."""
 MOST_OF_A_LIST = 5
+MOST_OF_A_NAME = 60
 COMMAND_FAILED = "CommandFailed"
 INSTALL_FAILED = "InstallFailed"
 
@@ -144,7 +145,7 @@ def not_listening(template: Template, after: timedelta) -> str:
 
 def kept_note(kept: Kept) -> str:
     """A line for the pull request: a dirty working tree is never lost."""
-    names = [f"`{name}`" for name in kept.files[:MOST_OF_A_LIST]]
+    names = [f"`{name.replace('`', '')[:MOST_OF_A_NAME]}`" for name in kept.files[:MOST_OF_A_LIST]]
     more = f" and {kept.count - len(names)} more" if kept.count > len(names) else ""
     changed = f" ({', '.join(names)}{more})" if names else ""
     return (

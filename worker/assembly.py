@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from activities.answering import Answering
 from activities.checkouts import Checkouts
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
@@ -72,7 +73,8 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     living_health = LivingHealth(gateways.sidecars, logs)
     environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
     teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
-    waiting = WaitingActivities(cluster, gateways.probe, logs, options.address, options.start_timeout)
+    answering = Answering(gateways.probe, options.address)
+    waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
     reconcile = ReconcileActivities(forges, cluster, gateways.owners)
     checkouts = Checkouts(cluster, forges, gateways.source)
@@ -81,9 +83,8 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
         sidecars=gateways.sidecars,
         source=gateways.source,
         checkouts=checkouts,
-        probe=gateways.probe,
+        answering=answering,
         logs=logs,
-        address=options.address,
         start_timeout=options.start_timeout,
     )
     rollout = RolloutActivities(

@@ -21,13 +21,9 @@ CHUNK = 32 * 1024
 
 
 class ExecutionFailed(GatewayError):
-    """The program ended otherwise than with exit code 0; `code` is None where it didn't start."""
+    """The program didn't start, or ended otherwise than with exit code 0."""
 
     retryable = False
-
-    def __init__(self, message: str, code: int | None) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass
@@ -62,10 +58,8 @@ class Execution:
         status: dict[str, Any] = json.loads(data)
         if status.get("status") == "Success":
             return
-        causes = (status.get("details") or {}).get("causes") or ()
-        code = next((int(each["message"]) for each in causes if each.get("reason") == "ExitCode"), None)
         said = self._complaint.decode(errors="replace").strip() or str(status.get("message", ""))[:MAX_MESSAGE]
-        raise ExecutionFailed(f"{self._what}: {' '.join(said.split())}", code)
+        raise ExecutionFailed(f"{self._what}: {' '.join(said.split())}")
 
 
 @asynccontextmanager

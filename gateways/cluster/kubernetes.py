@@ -48,7 +48,7 @@ class KubernetesCluster:
         self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Sequence[KubernetesObject]:
         resource = await self.discovery.resource(kind)
-        return (await self._list(resource, namespace, labels))["items"]  # type: ignore[no-any-return]
+        return await self._items(resource, namespace, labels)
 
     async def list_all(self, namespace: str, labels: Mapping[str, str]) -> Sequence[KubernetesObject]:
         slots = asyncio.Semaphore(LIST_ALL_AT_ONCE)
@@ -56,7 +56,7 @@ class KubernetesCluster:
         async def of(resource: Resource) -> Iterable[KubernetesObject]:
             async with slots:
                 try:
-                    return (await self._list(resource, namespace, labels))["items"]  # type: ignore[no-any-return]
+                    return await self._items(resource, namespace, labels)
                 except ClusterGone:  # its definition went away since discovery
                     return ()
                 except ClusterForbidden:  # Secrets, and kinds that the cluster's operator keeps from us: none is ours
@@ -157,6 +157,12 @@ class KubernetesCluster:
 
     async def _path(self, ref: ObjectRef) -> str:
         return (await self.discovery.resource(ref.kind)).path_of(ref.namespace, ref.name)
+
+    async def _items(
+        self, resource: Resource, namespace: str | None, labels: Mapping[str, str] | None
+    ) -> Sequence[KubernetesObject]:
+        items: list[KubernetesObject] = (await self._list(resource, namespace, labels))["items"]
+        return items
 
     async def _list(
         self, resource: Resource, namespace: str | None, labels: Mapping[str, str] | None

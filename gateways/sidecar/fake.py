@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from activities.protocols import DeliveryRefused, PodRef, SidecarGone, SidecarNews, StaleDelivery
+from activities.protocols import IncompleteDelivery, PodRef, SidecarGone, SidecarNews, StaleDelivery
 from environments.sidecar import CommandPhase, Delivered, Delivery, Kept, SidecarState
 from gateways.cluster.authorized import Authorization
 from gateways.cluster.errors import ClusterForbidden
@@ -58,7 +58,7 @@ class InMemorySidecars(Controls):
         if before.delivered_rollout > delivery.rollout:
             raise StaleDelivery(f"Rollout {before.delivered_rollout} was delivered already.")
         if pack is None and before.delivered_sha != delivery.sha:
-            raise DeliveryRefused(f"Nothing was sent, and {delivery.sha} isn't there.")
+            raise IncompleteDelivery(f"Nothing was sent, and {delivery.sha} isn't there.")
         self.deliveries.append(delivery)
         self._volumes[volume] = self.fate(delivery)
         return Delivered(sha=delivery.sha, kept=self.dirty.pop(pod.namespace, None))

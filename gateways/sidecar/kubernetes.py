@@ -48,7 +48,7 @@ class KubernetesSidecars:
 
     async def state(self, pod: PodRef) -> SidecarState:
         async with self._run(pod, "state") as (_, lines):
-            return _validated(SidecarState, _content(await anext(lines), pod), pod)
+            return _validated(SidecarState, _content(await anext(lines, b""), pod), pod)
 
     async def deliver(self, pod: PodRef, delivery: Delivery, pack: Path | None) -> Delivered:
         size = pack.stat().st_size if pack else 0
@@ -57,7 +57,7 @@ class KubernetesSidecars:
             await program.write(json.dumps(header).encode() + b"\n")
             if pack is not None:
                 await _send_file(program, pack)
-            answer = _content(await anext(lines), pod)
+            answer = _content(await anext(lines, b""), pod)
         if answer.get("ok"):
             return _validated(Delivered, answer, pod)
         kind = REFUSALS.get(str(answer.get("error")), DeliveryRefused)
@@ -83,7 +83,7 @@ class KubernetesSidecars:
                     yield program, _lines(program, pod)
         except ClusterForbidden:
             raise
-        except (ClusterGone, ClusterUnavailable, StopAsyncIteration) as error:
+        except (ClusterGone, ClusterUnavailable) as error:
             raise SidecarGone(f"{what} can't be reached: {error}") from error
         except TimeoutError as error:
             raise SidecarGone(f"{what} gave no answer within {self.timeout.total_seconds():.0f} s") from error

@@ -1,6 +1,7 @@
 """Contract of activities.protocols.Source, and what the git gateway does against hostile repositories."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -72,8 +73,48 @@ class TestContract:
         folders = await asyncio.gather(*(world.checkout() for _ in range(5)))
         assert len(set(folders)) == 1 and (folders[0] / "package.json").exists()
 
+    async def test_a_commit_is_packed_into_a_file(self, world: World) -> None:
+        folder = await world.checkout()
+        pack = await world.source.pack(folder, world.sha, None)
+        assert pack.stat().st_size > 0
+        assert await world.source.pack(folder, world.sha, None) == pack
+        assert (await world.source.pack(folder, world.sha, NOWHERE)).stat().st_size > 0, "`have` is but a hint"
+
 
 class TestGit:
+    async def test_a_pack_holds_the_commit_and_no_more(self, git_world: World, tmp_path: Path) -> None:
+        newest = CommitSha(commit(git_world.remote, {"new": "1"}))
+        pack = await git_world.source.pack(await git_world.checkout(newest), newest, None)
+        receiver = new_repository(tmp_path / "receiver")
+        git(receiver, "index-pack", "--stdin", stdin=pack.read_bytes())
+        assert git(receiver, "show", f"{newest}:new") == "1"
+        with pytest.raises(subprocess.CalledProcessError):
+            git(receiver, "cat-file", "-e", git_world.sha)  # its parent
+
+    async def test_a_pack_for_who_has_another_commit_is_what_differs(self, git_world: World, tmp_path: Path) -> None:
+        big = "".join(f"{hash(number)} {number}\n" for number in range(20_000))
+        before = CommitSha(commit(git_world.remote, {"big": big}))
+        newest = CommitSha(commit(git_world.remote, {"big": f"{big}one line more\n"}))
+        source, receiver = git_world.source, new_repository(tmp_path / "receiver")
+        first = await source.pack(await git_world.checkout(before), before, None)
+        second = await source.pack(await git_world.checkout(newest), newest, before)
+        assert second.stat().st_size < first.stat().st_size / 10
+        for pack in (first, second):
+            git(receiver, "index-pack", "--fix-thin", "--stdin", stdin=pack.read_bytes())
+        assert git(receiver, "show", f"{newest}:big").endswith("one line more")
+
+    async def test_a_pack_has_the_limits_of_a_checkout(self, git_world: World, tmp_path: Path) -> None:
+        folder = await git_world.checkout()
+        for limits, setting in (
+            (SourceLimits(max_bytes=10), "max_bytes"),
+            (SourceLimits(timeout=timedelta(0)), "timeout"),
+        ):
+            with pytest.raises(SourceRefused, match=setting):
+                await GitSource(tmp_path / "work", limits).pack(folder, git_world.sha, None)
+        assert sorted(entry.name for entry in folder.parent.iterdir() if not entry.name.startswith(".partial-")) == [
+            git_world.sha
+        ]
+
     async def test_shallow_and_cached(self, git_world: World, server: GitServer) -> None:
         newest = commit(git_world.remote, {"new": "1"})
         folder = await git_world.checkout(newest)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.protocols import IncompleteDelivery, SidecarGone
+from activities.protocols import ClusterRefused, IncompleteDelivery, SidecarGone, StaleDelivery
 from environments.model import Phase
 from environments.sidecar import CommandPhase, Delivery, Kept, SidecarState
 from environments.work import OverrideRequest, Request
@@ -114,17 +114,22 @@ async def test_a_delivery_that_fails_once_is_made_again(world: World, error: Exc
     await preview.becomes(Phase.READY, B)
 
 
-async def test_a_late_delivery_of_an_older_rollout_changes_nothing(world: World) -> None:
-    """Rule 2: the pod itself refuses it."""
+async def test_a_rollout_whose_delivery_comes_too_late_is_begun_anew(world: World) -> None:
+    """Rule 2: the pod itself refuses it (tests/gateways/test_sidecars.py); what the cluster wants now is looked at again."""
     preview = await world.open(NODE)
     await preview.becomes(Phase.READY, A)
-    world.sidecars.hangs.add("deliver")
+    world.sidecars.fail_next("deliver", StaleDelivery("Rollout 7 was delivered already."))
     await preview.push(B, NODE)
-    await world.until(lambda: ("deliver", preview.namespace) in world.sidecars.calls[-1:], "B is being delivered")
-    world.sidecars.hangs.clear()
-    await preview.push("c" * 40, NODE)
-    await preview.becomes(Phase.READY, "c" * 40)
-    assert world.sidecars.deliveries[-1].sha == "c" * 40
+    report = await preview.becomes(Phase.READY, B)
+    assert report.rollout == 3
+    assert [(each.sha, each.rollout) for each in world.sidecars.deliveries] == [(A, 1), (B, 3)]
+
+
+async def test_a_sidecar_that_may_not_be_asked_is_said_and_not_waited_for(world: World) -> None:
+    world.sidecars.fail_next("watch", ClusterRefused("exec in its pod: the account may not (403)"))
+    preview = await world.open(NODE)
+    report = await preview.becomes(Phase.FAILED, A)
+    assert "the account may not" in report.message
 
 
 async def test_a_pod_that_is_replaced_is_delivered_into_again(world: World) -> None:
