@@ -89,10 +89,10 @@ class Demo:
 
     def _see_failure(self, act: Act) -> None:
         pull_request = self._pull_requests[act.name]
-        pull_request.reached("Failed", self._progress(act))
+        pull_request.reached(act.fails_as, self._progress(act))
         self._board.end(act.name)
         comment = pull_request.comment(act.fails_with)
-        self._say("the build fails, as it should; the pull request says:")
+        self._say("it fails, as it should; the pull request says:")
         self._quote(_line_with(comment, "❌"))
         self._quote(_line_with(comment, act.fails_with))
 
@@ -167,7 +167,7 @@ def _table(figures: dict[str, Figures]) -> Table:
     for name, measured in figures.items():
         table.add_row(name, *("–" if value is None else f"{value:.1f}" for value in asdict(measured).values()))
     table.caption = (
-        "floor: plain kubectl apply (delete) of the very same objects; the five closed at once, the floors one by one"
+        "floor: plain kubectl apply (delete) of the very same objects; all closed at once, the floors one by one"
     )
     return table
 

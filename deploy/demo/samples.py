@@ -20,7 +20,9 @@ class Act:
     """Files of the next push."""
     changed_answer: str
     fails_with: str = ""
-    """What stands in the pull request's comment when the first commit can't be built."""
+    """What stands in the pull request's comment when the first commit fails."""
+    fails_as: str = "Failed"
+    """The phase that it is in then: a command that fails leaves the environment Degraded, with its shell."""
     told: str = ""
     """What the comment says besides, where that is the point of the sample."""
 
@@ -34,6 +36,7 @@ def acts() -> list[Act]:
         _node(),
         _unrecognised(),
         _broken_build(),
+        _broken_dev_command(),
     ]
 
 
@@ -62,3 +65,9 @@ def _broken_build() -> Act:
     text = "hello from the mended sample"
     mended = {"build.sh": f"mkdir -p /www\necho '{text}' > /www/index.html\n"}
     return Act("broken-build", None, mended, text, fails_with="the setting GREETING is missing")
+
+
+def _broken_dev_command() -> Act:
+    text = "hello from the mended command"
+    package = sample("broken-dev-command")["package.json"].replace("serve.js", "server.js")
+    return Act("broken-dev-command", None, {"package.json": package}, text, "Cannot find module", fails_as="Degraded")

@@ -25,7 +25,9 @@ from tests.sidecar.origin import Origin
 from tests.unit.test_deployment import request_for
 
 PATIENCE_SECONDS = 90
-LISTENS = "perl -MIO::Socket::INET -e 'my $open = IO::Socket::INET->new(LocalPort => 3000, Listen => 5) or die; sleep 3600'"
+LISTENS = (
+    "perl -MIO::Socket::INET -e 'my $open = IO::Socket::INET->new(LocalPort => 3000, Listen => 5) or die; sleep 3600'"
+)
 FAILS = "echo its last words; exit 3"
 POD, NAMESPACE = Kind("v1", "Pod"), Kind("v1", "Namespace")
 

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.demo.floor import Floor
 from deploy.demo.platform import NotAsExpected, Platform, eventually
+from deploy.demo.pull_request import SAMPLES
 from deploy.demo.samples import Act, acts
 from environments import labels
 from environments.catalyst_yaml import read_file
@@ -96,3 +97,7 @@ def test_what_doesnt_come_is_a_sentence() -> None:
 def test_what_the_demo_pushes_is_valid_configuration(act: Act) -> None:
     found = read_file(Snapshot(paths=tuple(sorted(act.change)), texts=act.change))
     assert found["development"].command
+
+
+def test_every_sample_has_its_part() -> None:
+    assert {act.name for act in acts()} == {folder.name for folder in SAMPLES.iterdir()}
