@@ -12,7 +12,7 @@ from functools import partial
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.demo import leftovers
 from deploy.demo.board import Board
@@ -163,7 +163,16 @@ def _line_with(comment: str, text: str) -> str:
 
 
 def _table(figures: dict[str, Figures]) -> Table:
-    table = Table("seconds", "opened → URL", "floor", "push → content", "floor", "closed → gone", "floor", box=None)
+    table = Table(
+        Column("seconds", no_wrap=True),
+        "opened → URL",
+        "floor",
+        "push → content",
+        "floor",
+        "closed → gone",
+        "floor",
+        box=None,
+    )
     for name, measured in figures.items():
         table.add_row(name, *("–" if value is None else f"{value:.1f}" for value in asdict(measured).values()))
     table.caption = (

@@ -1,0 +1,60 @@
+"""Where repositories and pull requests live."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from activities.protocols.failure import GatewayError
+from environments.model import CommitSha, PullRequest, PullRequestKey
+
+
+class OpenPullRequest(NamedTuple):
+    key: PullRequestKey
+    head_sha: CommitSha
+    """May be empty where the forge's list doesn't say it."""
+
+
+class Credential(NamedTuple):
+    username: str
+    password: str
+
+
+class ForgeRefused(GatewayError):
+    """401, 403 or 422: a token without the right, or a request that the forge will never take."""
+
+    retryable = False
+
+
+class Forge(Protocol):
+    """Where repositories and pull requests live."""
+
+    name: str
+    """`gitea` or `github`: the `forge` of a PullRequestKey."""
+
+    async def pull_request(self, repository_id: int, number: int) -> PullRequest | None:
+        """State and head now; None when repository or pull request doesn't exist (any more)."""
+        ...
+
+    async def open_pull_requests(self) -> Sequence[OpenPullRequest]:
+        """Every open pull request of every repository that the platform serves."""
+        ...
+
+    async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
+        """Create or edit in place our one comment that contains the marker (only ever our own account's). Idempotent.
+        Raises ForgeRefused, also for a pull request that doesn't exist (any more)."""
+        ...
+
+    async def put_status(
+        self,
+        key: PullRequestKey,
+        sha: CommitSha,
+        state: Literal["pending", "success", "failure", "error"],
+        description: str,
+        url: str | None,
+    ) -> None:
+        """The commit status with context `catalyst/preview`. Raises ForgeRefused, also for a repository that doesn't exist (any more)."""
+        ...
+
+    async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
+        """For git over HTTP; None where none is needed, and for a URL that is not this repository's on this forge: people can edit a
+        Project's URL, and our token goes nowhere else."""
+        ...

@@ -1,0 +1,52 @@
+"""The workflows themselves."""
+
+from typing import Protocol
+
+from activities.protocols.failure import GatewayError
+from environments.model import EnvironmentKey, PullRequestKey
+from environments.work import Request
+
+
+class OwnerRefused(GatewayError):
+    """A workflow's validator said no to an update; the message is its sentence."""
+
+    retryable = False
+
+
+class OwnerGone(GatewayError):
+    """No such workflow runs: its pull request is over, or was never seen."""
+
+    retryable = False
+
+
+class Owners(Protocol):
+    """The workflows that own pull requests and environments, found by names.pull_request_workflow_id and environment_workflow_id.
+    Temporal not answering is a retryable GatewayError."""
+
+    async def wake_pull_request(
+        self,
+        key: PullRequestKey,
+        signal: str,
+        request: Request,
+        *,
+        may_start: bool,
+        environment: EnvironmentKey | None = None,
+    ) -> bool:
+        """Signal it, starting it where it doesn't run and may. False: it doesn't run and may not start (`closed` never starts)."""
+        ...
+
+    async def wake_environment(self, key: EnvironmentKey) -> None:
+        """Signal `look`, starting the workflow where it doesn't run."""
+        ...
+
+    async def runs(self, workflow_id: str) -> bool:
+        """By Describe of its id, never by visibility, which lags (design: rule 3)."""
+        ...
+
+    async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
+        """Update `retry`, `close` or `override`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
+        ...
+
+    async def ask_environment(self, key: EnvironmentKey, update: str, request: Request) -> str:
+        """Update `retry`, `close` or `override`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
+        ...
