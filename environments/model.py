@@ -46,6 +46,14 @@ class PullRequestKey(Value):
     number: int
 
 
+class BranchKey(Value):
+    """A branch of a repository by the forge's numeric id."""
+
+    forge: str
+    repository_id: int
+    branch: str
+
+
 class Repository(Value):
     id: int
     owner_id: int
