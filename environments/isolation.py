@@ -19,7 +19,7 @@ from environments.model import (
 
 NAME = "catalyst-guard"
 """Of quota, limits and network policy alike: an owner sees at a glance what isn't theirs."""
-DEFAULT_REQUEST = {"cpu": "25m", "memory": "64Mi"}
+DEFAULT_REQUEST = {"cpu": "25m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
 """Of a container that names none; small, because previews idle most of the time and 20 must fit two cores."""
 POD_SECURITY = "baseline"
 NEVER_REACHED = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
@@ -77,6 +77,7 @@ def _bounds(quota: Quota) -> dict[str, str]:
         "requests.memory": quota.requests_memory,
         "limits.memory": quota.limits_memory,
         "requests.storage": quota.storage,
+        "limits.ephemeral-storage": quota.disk,
         "pods": str(quota.pods),
         # Either would open a way to the pods beside the ingress, on every node's own address.
         "services.nodeports": "0",
@@ -86,7 +87,7 @@ def _bounds(quota: Quota) -> dict[str, str]:
 
 def _defaults(quota: Quota) -> dict[str, object]:
     """A quota on limits rejects every container that names none, so each gets these."""
-    default = {"cpu": quota.default_cpu, "memory": quota.default_memory}
+    default = {"cpu": quota.default_cpu, "memory": quota.default_memory, "ephemeral-storage": quota.default_disk}
     return {"type": "Container", "default": default, "defaultRequest": DEFAULT_REQUEST}
 
 

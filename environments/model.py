@@ -276,10 +276,15 @@ class Quota(Value):
     requests_memory: str = "4Gi"
     limits_memory: str = "8Gi"
     storage: str = "20Gi"
+    """Of all volume claims together."""
+    disk: str = "20Gi"
+    """What containers write beside their volumes, logs among it, all together."""
     pods: int = 20
     default_cpu: str = "500m"
     """Limit of a container that names none; requests are a twentieth of it (25m), so that 20 previews fit two cores."""
     default_memory: str = "512Mi"
+    default_disk: str = "2Gi"
+    """Past it the kubelet throws the pod out."""
 
 
 class RenderRequest(Value):

@@ -98,10 +98,11 @@ def test_a_container_without_limits_gets_the_ones_that_the_quota_asks_for() -> N
     made = guards(quota=Quota(default_cpu="300m"))
     hard = made["ResourceQuota"]["spec"]["hard"]
     (limits,) = made["LimitRange"]["spec"]["limits"]
-    assert limits["default"] == {"cpu": "300m", "memory": "512Mi"}
-    for resource in ("cpu", "memory"):
+    assert limits["default"] == {"cpu": "300m", "memory": "512Mi", "ephemeral-storage": "2Gi"}
+    for resource in ("cpu", "memory", "ephemeral-storage"):
         assert f"limits.{resource}" in hard and resource in limits["default"]
-        assert f"requests.{resource}" in hard and resource in limits["defaultRequest"]
+        assert f"requests.{resource}" in hard or resource == "ephemeral-storage"
+        assert resource in limits["defaultRequest"]
 
 
 def test_no_way_in_beside_the_ingress() -> None:
