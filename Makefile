@@ -41,7 +41,7 @@ test: check ## start the platform on fresh state (the first time builds it, abou
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 tests/e2e
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/lifecycle
 
-bench: ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
+bench: ## measure the running platform beside its floor: a JSON list of figures (half an hour)
 	@deploy/local/bootstrap.sh >&2
 	@.venv/bin/python -m deploy.local up >&2
 	@.venv/bin/python -m tests.bench
