@@ -30,6 +30,7 @@ from activities.protocols import (
 from environments import labels
 from environments.deployment import render
 from environments.detection import detect
+from environments.dev_hosts import with_host_note
 from environments.isolation import environment_namespace_object
 from environments.model import (
     DeploymentMethod,
@@ -106,6 +107,7 @@ class RolloutActivities:
             )
         except InvalidTemplate as error:
             raise TemplateInvalid(str(error)) from error
+        template = with_host_note(template, snapshot, self.guards.address.domain)
         image, conflict = await asyncio.gather(self._resolve(template), self._record(request, detection))
         return Inspection(
             template=template, detection=detection, image=image, conflict=conflict, ignored=declared.notes

@@ -36,8 +36,8 @@ class Floor:
         self._platform, self._model = platform, namespace
         self.namespace = f"floor-{namespace}"[:63].rstrip("-")
 
-    def applied(self, text: str) -> float:
-        """Seconds from `kubectl apply` of what stands in the environment now until its URL answers with that text."""
+    def applied(self, text: str, path: str = "/") -> float:
+        """Seconds from `kubectl apply` of what stands in the environment now until that path of its URL answers with that text."""
         objects, delivery = self.objects(), self._delivery()
         began = time.time()
         applying = _apply(self._platform, objects)
@@ -46,7 +46,9 @@ class Floor:
         host = host_of(self.namespace)
         try:
             eventually(
-                lambda: text in self._platform.page(host), ANSWER_SECONDS, lambda: f"{host} never answered {text!r}."
+                lambda: text in self._platform.page(host, path),
+                ANSWER_SECONDS,
+                lambda: f"{host} never answered {text!r}.",
             )
             return time.time() - began
         finally:

@@ -62,10 +62,10 @@ class Platform:
         found: Json = answer.json()
         return found
 
-    def page(self, host: str) -> str:
-        """What `http://<host>/` answers through the ingress; empty unless it is a 200."""
+    def page(self, host: str, path: str = "/") -> str:
+        """What `http://<host><path>` answers through the ingress; empty unless it is a 200."""
         try:
-            answer = self._ingress.get("/", headers={"Host": host})
+            answer = self._ingress.get(path, headers={"Host": host})
         except httpx.HTTPError:
             return ""  # pods come and go: the caller asks again
         return answer.text if answer.status_code == 200 else ""

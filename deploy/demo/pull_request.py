@@ -73,17 +73,19 @@ class PullRequest:
 
     # --- what comes of it ----------------------------------------------------------------------------------------
 
-    def answered(self, text: str, progress: OnProgress | None = None) -> float:
-        """Seconds until the preview's URL answered with that text in it. `progress` is told what the API says meanwhile."""
+    def answered(self, text: str, progress: OnProgress | None = None, path: str = "/") -> float:
+        """Seconds until that path of the preview's URL answered with that text in it. `progress` is told what the API says meanwhile."""
         host = host_of(self.namespace)
 
         def look() -> float | None:
-            if text in self.platform.page(host):
+            if text in self.platform.page(host, path):
                 return time.time()
             self._refuse_failure(self._glance(progress))
             return None
 
-        answered = eventually(look, ROLLOUT_SECONDS, lambda: f"http://{host} never answered {text!r}: {self._seen()}")
+        answered = eventually(
+            look, ROLLOUT_SECONDS, lambda: f"http://{host}{path} never answered {text!r}: {self._seen()}"
+        )
         return answered - self._began()
 
     def reached(self, phase: str, progress: OnProgress | None = None) -> float:
