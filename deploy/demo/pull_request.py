@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.demo.platform import POLL_SECONDS, Json, NotAsExpected, Platform, eventually, host_of
+from deploy.demo.platform import POLL_SECONDS, Delivery, Json, NotAsExpected, Platform, eventually, host_of
 from environments import names
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -147,9 +147,13 @@ class PullRequest:
         found = self._environment(progress)
         return found is not None and found["phase"] == "Deleted"
 
+    def first_delivery(self) -> Delivery | None:
+        """Of the newest thing that people did to it."""
+        return self.platform.first_delivery(self.repository_id, self._asked)
+
     def _began(self) -> float:
-        delivered = self.platform.first_delivery(self.repository_id, self._asked)
-        return min(self._answered, delivered or self._answered)
+        delivered = self.first_delivery()
+        return min(self._answered, delivered.received) if delivered else self._answered
 
     def _seen(self) -> str:
         found = self.platform.environment(self.namespace)

@@ -68,20 +68,27 @@ def bench(
     """Measure the running platform: all of it takes half an hour."""
     platform, measured = Platform.running(), Measured()
     leftovers.remove(platform, OWNER)
-    ways = Ways(platform)
+    opening, pushing = Ways(platform), Ways(platform)
     for part in only or list(Part):
-        _parts(platform, measured, ways, runs)[part]()
-    print(ways.table(), file=sys.stderr)
+        _parts(platform, measured, (opening, pushing), runs)[part]()
+    print(
+        opening.table("\nThe way of an opened pull request"),
+        pushing.table("\nThe way of a push"),
+        sep="\n",
+        file=sys.stderr,
+    )
     figures = measured.figures(FIGURES)
     print(json.dumps(figures, indent=2))
     if note:
         record(figures)
 
 
-def _parts(platform: Platform, measured: Measured, ways: Ways, runs: int) -> Mapping[Part, Callable[[], None]]:
+def _parts(
+    platform: Platform, measured: Measured, ways: tuple[Ways, Ways], runs: int
+) -> Mapping[Part, Callable[[], None]]:
     def lives() -> None:
         for _ in range(runs):
-            prebuilt(platform, measured, ways)
+            prebuilt(platform, measured, *ways)
 
     return {
         Part.PREBUILT: lives,

@@ -23,17 +23,18 @@ def pull_request(platform: Platform, kind: str) -> PullRequest:
     return PullRequest(platform, OWNER, f"{kind}-{uuid.uuid4().hex[:5]}")
 
 
-def prebuilt(platform: Platform, measured: Measured, ways: Ways) -> None:
+def prebuilt(platform: Platform, measured: Measured, opening: Ways, pushing: Ways) -> None:
     change, text = pull_request(platform, "prebuilt"), f"hello from {uuid.uuid4().hex}"
     change.open(sample("prebuilt"))
     opened = change.answered(WELCOME)
     change.reached("Ready")
-    ways.take(change)
+    opening.take(change)
     floor = Floor(platform, change.namespace)
     measured.note(OPENED, opened, floor.applied(WELCOME))
     change.push(prebuilt_saying(text))
     pushed = change.answered(text)
     change.reached("Ready")
+    pushing.take(change)
     measured.note(PUSHED, pushed, floor.applied(text))
     change.close()
     measured.note(GONE, change.gone(), floor.deleted())
