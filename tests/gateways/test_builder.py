@@ -3,9 +3,11 @@
 import asyncio
 import os
 import re
+import shutil
+import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,12 @@ from gateways.builder.errors import BuilderUnavailable, error_from
 from gateways.builder.fake import InMemoryBuilder
 from gateways.registry.fake import InMemoryRegistry
 from tests.gateways.conftest import BuildKitAddress
+from tests.gateways.control_plane import search_path
+from tests.gateways.services import BuildKitProcess
+from tests.missing import missing
+
+SMALL_DISK = 96 << 20
+"""Bytes."""
 
 
 class Output:
@@ -208,3 +216,47 @@ def running(mark: str) -> bool:
         if mark.encode() in command:
             return True
     return False
+
+
+class TestFullDisk:
+    """A builder with a disk of its own that is small: tmpfs, so that nobody else's fills."""
+
+    @pytest.fixture
+    def small(self, buildkit: BuildKitAddress, tmp_path: Path) -> Iterator[BuildKitAddress]:
+        daemon = shutil.which("buildkitd", path=search_path())
+        if daemon is None or os.geteuid() != 0:
+            missing("No buildkitd of our own, or not root, whom a mount needs")
+        folder = tmp_path / "small"
+        root = folder / "root"
+        root.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(root)], check=True)
+        try:
+            process = BuildKitProcess(daemon, buildkit.buildctl, folder, buildkit.registry)
+            yield buildkit._replace(address=process.address)
+            process.stop()
+        finally:
+            subprocess.run(["umount", "--lazy", str(root)], check=True)
+
+    async def test_a_step_that_fills_it_fails_by_itself_and_the_next_build_has_room(
+        self, small: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(small.builder(), small.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        head = f"FROM {small.base} AS tools\nFROM {small.base}\nCOPY --from=tools /bin/sh /bin/cat\n"
+        (tmp_path / "Dockerfile").write_text(f"{head}RUN cat /dev/zero > /fill\n")
+        output = Output()
+        with pytest.raises(BuildFailed, match=r"cat /dev/zero"):
+            await world.builder.build(a_request(world, tmp_path), output)
+        assert b"No space left on device" in output.data
+        (tmp_path / "Dockerfile").write_text(f"{head}RUN echo there is room\n")
+        assert "@sha256:" in await world.builder.build(a_request(world, tmp_path), Output())
+
+    async def test_no_room_for_the_context_is_the_platforms_matter(
+        self, small: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(small.builder(), small.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        context = tmp_path / "context"
+        context.mkdir()
+        (context / "Dockerfile").write_text(f"FROM {small.base}\nCOPY big /big\n")
+        (context / "big").write_bytes(os.urandom(SMALL_DISK + (1 << 20)))
+        with pytest.raises(BuilderUnavailable, match="no space left on device"):
+            await world.builder.build(a_request(world, context), Output())
