@@ -9,9 +9,11 @@ from environments import labels
 from environments.model import KubernetesObject
 
 API = "admissionregistration.k8s.io/v1"
-IN_ENVIRONMENTS = {"namespaceSelector": {"matchLabels": {labels.NAMESPACE_TYPE: "environment"}}}
+IN_ENVIRONMENTS: dict[str, object] = {"namespaceSelector": {"matchLabels": {labels.NAMESPACE_TYPE: "environment"}}}
 """Of a policy's match: objects in environment namespaces. Never for Namespaces, which the selector takes by their own labels."""
 ANNOTATIONS, LABELS = "annotations", "labels"
+NAME = "(oldObject == null ? object : oldObject).metadata.?name.orValue('')"
+"""CEL for the object's name. The request's own is empty when a whole collection is deleted."""
 
 
 class Check(NamedTuple):
@@ -33,7 +35,7 @@ class Policy(NamedTuple):
 
 def policy_objects(policy: Policy) -> list[KubernetesObject]:
     """The policy and its binding. What can't be evaluated is refused."""
-    spec = {
+    spec: dict[str, object] = {
         "failurePolicy": "Fail",
         "matchConstraints": policy.match,
         "matchConditions": _named(policy.conditions),
@@ -42,7 +44,7 @@ def policy_objects(policy: Policy) -> list[KubernetesObject]:
             {"expression": check.expression, "messageExpression": _text(check.message)} for check in policy.checks
         ],
     }
-    binding = {"policyName": policy.name, "validationActions": ["Deny"]}
+    binding: dict[str, object] = {"policyName": policy.name, "validationActions": ["Deny"]}
     return [
         _object(policy, "ValidatingAdmissionPolicy", {name: value for name, value in spec.items() if value}),
         _object(policy, "ValidatingAdmissionPolicyBinding", binding),

@@ -1,9 +1,8 @@
-"""The generated roles on a real API server: what the product does passes for an account that has nothing else."""
+"""The generated roles on a real API server: what the product does passes for an account that has nothing else, under the guards."""
 
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
@@ -15,7 +14,8 @@ from activities.protocols import GatewayError, Kind, ObjectRef
 from activities.teardown import MAKERS
 from environments import labels, permissions
 from environments.deployment import render
-from environments.isolation import guard_objects
+from environments.guarding import guarding_policies
+from environments.isolation import environment_namespace_object, guard_objects
 from environments.model import (
     ClusterNetwork,
     DeploymentMethod,
@@ -33,12 +33,15 @@ from environments.report import EnvironmentReport, status_object
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.lease import hold_lease
+from tests.gateways.accounts import token, with_token
+from tests.gateways.policies import installed
 from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
 from tests.unit.test_policy import pull_request
 from worker.watch import WATCHED
 
 IDENTITY = EnvironmentIdentity(team="acme", project="shop", environment="pr-7")
+UID = EnvironmentUid("u")
 SECRET, CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
 
@@ -57,10 +60,12 @@ async def product(
     made = [_moved(obj, home) for obj in _installed()]
     for obj in made:
         await resources.apply(obj, manager="test")
-    token = await _token(resources, home)
-    cluster = await KubernetesCluster.connect(_kubeconfig(kubeconfig, token, tmp_path_factory.mktemp("product")))
+    secret = await token(resources, home, permissions.ACCOUNT)
+    cluster = await KubernetesCluster.connect(with_token(kubeconfig, secret, tmp_path_factory.mktemp("product")))
     await eventually(lambda: _may(cluster))
-    yield Product(cluster, home)
+    guards = guarding_policies(f"system:serviceaccount:{permissions.HOME}:{permissions.ACCOUNT}")
+    async with installed(resources, [_moved(obj, home) for obj in guards]):
+        yield Product(cluster, home)
     await cluster.aclose()
     for obj in reversed(made):
         ref = ObjectRef(Kind(obj["apiVersion"], obj["kind"]), obj["metadata"].get("namespace"), obj["metadata"]["name"])
@@ -70,8 +75,11 @@ async def product(
 @pytest_asyncio.fixture
 async def namespace(product: Product) -> AsyncIterator[str]:
     """An environment namespace for one test only, made by the product."""
-    name = f"permitted-{uuid.uuid4().hex[:10]}"
-    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    name = NamespaceName(f"permitted-{uuid.uuid4().hex[:10]}")
+    key = EnvironmentKey(namespace=NamespaceName("acme-shop"), name="pr-7")
+    await product.cluster.create(
+        environment_namespace_object(IDENTITY, name, UID, key, 1, "feature", f"{name}.localhost")
+    )
     yield name
     await product.cluster.delete(namespace_ref(name))
 
@@ -86,22 +94,6 @@ def _moved(obj: KubernetesObject, home: str) -> KubernetesObject:
     """With another home and other names, so that a running platform's own stay as they are."""
     text = yaml.safe_dump(obj).replace(permissions.HOME, home)
     return cast(KubernetesObject, yaml.safe_load(text.replace(permissions.NAME, f"{permissions.NAME}-{home}")))
-
-
-async def _token(cluster: KubernetesCluster, home: str) -> str:
-    path = f"/api/v1/namespaces/{home}/serviceaccounts/{permissions.ACCOUNT}/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = await cluster.transport.call("POST", path, what="token", body=body)
-    return str(answer["status"]["token"])
-
-
-def _kubeconfig(admin: str, token: str, folder: Path) -> str:
-    content = yaml.safe_load(Path(admin).read_text())
-    for user in content["users"]:
-        user["user"] = {"token": token}
-    file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(content))
-    return str(file)
 
 
 async def _may(cluster: KubernetesCluster) -> bool:
@@ -120,9 +112,9 @@ async def test_the_cluster_s_network_is_read(product: Product) -> None:
 
 async def test_guards_are_made_and_repaired(product: Product, namespace: str) -> None:
     network = ClusterNetwork(pod_ranges=(), service_ranges=(), node_addresses=("10.0.0.1",))
-    uid, address = EnvironmentUid("u"), PlatformAddress()
+    address = PlatformAddress()
     for rollout in (1, 2):
-        for obj in guard_objects(IDENTITY, NamespaceName(namespace), uid, rollout, network, address, Quota()):
+        for obj in guard_objects(IDENTITY, NamespaceName(namespace), UID, rollout, network, address, Quota()):
             stored = await product.cluster.apply(obj, manager=labels.MANAGER, force=True)
             assert stored["metadata"]["labels"][labels.ROLLOUT] == str(rollout)
 
