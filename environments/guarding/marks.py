@@ -86,8 +86,8 @@ RESOURCES = Policy(
     variables=_identity(
         {
             "team": mark("namespaceObject", LABELS, labels.TEAM),
-            "project": f"request.kind.kind == 'Project' ? object.metadata.name : {mark('namespaceObject', LABELS, labels.PROJECT)}",
-            "environment": "request.kind.kind == 'Environment' ? object.metadata.name : ''",
+            "project": f"request.kind.kind == 'Project' ? string(object.metadata.name) : {mark('namespaceObject', LABELS, labels.PROJECT)}",
+            "environment": "request.kind.kind == 'Environment' ? string(object.metadata.name) : ''",
         }
     ),
     checks=tuple(

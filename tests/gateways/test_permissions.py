@@ -1,7 +1,7 @@
 """The generated roles on a real API server: what the product does passes for an account that has nothing else, under the guards."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, cast
 
@@ -10,7 +10,7 @@ import pytest_asyncio
 import yaml
 
 from activities.kinds import CLAIM, NODE, POD, SERVICE_RANGE, VOLUME, namespace_ref
-from activities.protocols import GatewayError, Kind, ObjectRef
+from activities.protocols import ClusterConflict, ClusterRefused, GatewayError, Kind, ObjectRef
 from activities.teardown import MAKERS
 from environments import labels, permissions
 from environments.deployment import render
@@ -211,6 +211,65 @@ async def test_a_secret_is_passed_over_and_nothing_else_is_open(
     for call in refused:
         with pytest.raises(ClusterForbidden):
             await call
+
+
+@pytest_asyncio.fixture
+async def elsewhere(resources: KubernetesCluster) -> AsyncIterator[str]:
+    """A namespace that isn't Catalyst's."""
+    name = f"elsewhere-{uuid.uuid4().hex[:10]}"
+    await resources.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    await resources.delete(namespace_ref(name))
+
+
+async def test_it_writes_nothing_where_it_isnt_at_home(
+    product: Product, resources: KubernetesCluster, elsewhere: str
+) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": elsewhere, "name": "theirs"}}
+    await resources.create(theirs)
+    ref, cluster = ObjectRef(CONFIG_MAP, elsewhere, "theirs"), product.cluster
+    command = f"/api/v1/namespaces/{elsewhere}/pods/any/exec"
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(theirs | {"metadata": {"namespace": elsewhere, "name": "ours"}}),
+        lambda: cluster.create(theirs | {"metadata": {"namespace": product.home, "name": "ours"}}),
+        lambda: cluster.patch(ref, {"data": {"a": "b"}}),
+        lambda: cluster.delete(ref),
+        lambda: cluster.transport.call("GET", command, what="exec", query={"command": "id", "stdout": "true"}),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+            await call()
+    assert await resources.get(ref) is not None
+
+
+async def test_it_touches_no_namespace_of_others_and_makes_none_unmarked(product: Product, elsewhere: str) -> None:
+    cluster, bare = product.cluster, {"apiVersion": "v1", "kind": "Namespace"}
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(bare | {"metadata": {"name": f"{elsewhere}-more"}}),
+        lambda: cluster.patch(namespace_ref(elsewhere), {"metadata": {"labels": {labels.MANAGED_BY: labels.MANAGER}}}),
+        lambda: cluster.delete(namespace_ref(elsewhere)),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*only namespaces with the label"):
+            await call()
+    with pytest.raises(ClusterConflict):
+        # Its home, whoever comes first, is made without a mark; here it is there already.
+        await cluster.create(bare | {"metadata": {"name": product.home}})
+
+
+async def test_it_runs_workload_in_environment_namespaces_only_and_keeps_pod_security(
+    product: Product, namespace: str
+) -> None:
+    cluster, name = product.cluster, f"upper-{uuid.uuid4().hex[:10]}"
+    own = {labels.MANAGED_BY: labels.MANAGER, labels.NAMESPACE_TYPE: "project"}
+    await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": own}})
+    with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+        await cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": name, "name": "a"}})
+    for level in ("privileged", None):
+        change = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}}
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*at baseline or restricted"):
+            await cluster.patch(namespace_ref(namespace), change)
+    await cluster.delete(namespace_ref(name))
 
 
 def _powerful_role(namespace: str) -> KubernetesObject:
