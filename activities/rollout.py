@@ -27,7 +27,7 @@ from activities.protocols import (
     Registry,
     Source,
 )
-from environments import labels
+from environments import labels, names
 from environments.deployment import render
 from environments.detection import detect
 from environments.dev_hosts import with_host_note
@@ -166,7 +166,13 @@ class RolloutActivities:
 
     async def _take_namespace(self, request: RolloutRequest) -> Message | None:
         wanted = environment_namespace_object(
-            request.identity, request.namespace, request.uid, request.key, request.rollout, request.target.branch
+            request.identity,
+            request.namespace,
+            request.uid,
+            request.key,
+            request.rollout,
+            request.target.branch,
+            names.host(request.namespace, self.guards.address.domain),
         )
         stored = await self.cluster.get(namespace_ref(request.namespace))
         if stored is None:

@@ -36,11 +36,16 @@ def environment_namespace_object(
     resource: EnvironmentKey,
     rollout: int,
     branch: str,
+    host: str,
 ) -> KubernetesObject:
-    """The environment namespace with its fence at this rollout (design: rule 2) and where its Environment lies."""
+    """The environment namespace with its fence at this rollout (design: rule 2), where its Environment lies, and its host."""
     levels = {f"pod-security.kubernetes.io/{mode}": POD_SECURITY for mode in ("enforce", "warn", "audit")}
     own = {labels.NAMESPACE_TYPE: "environment", labels.UID: uid} | _branch(branch) | levels
-    annotations = {labels.FENCE: str(rollout), labels.RESOURCE: f"{resource.namespace}/{resource.name}"}
+    annotations = {
+        labels.FENCE: str(rollout),
+        labels.RESOURCE: f"{resource.namespace}/{resource.name}",
+        labels.HOST: host,
+    }
     metadata = {"name": namespace, "labels": _identity(identity) | own, "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 

@@ -1,9 +1,8 @@
-"""The generated roles on a real API server: what the product does passes for an account that has nothing else."""
+"""The generated roles on a real API server: what the product does passes for an account that has nothing else, under the guards."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
@@ -11,11 +10,12 @@ import pytest_asyncio
 import yaml
 
 from activities.kinds import CLAIM, NODE, POD, SERVICE_RANGE, VOLUME, namespace_ref
-from activities.protocols import GatewayError, Kind, ObjectRef
+from activities.protocols import ClusterConflict, ClusterRefused, GatewayError, Kind, ObjectRef
 from activities.teardown import MAKERS
 from environments import labels, permissions
 from environments.deployment import render
-from environments.isolation import guard_objects
+from environments.guarding import guarding_policies
+from environments.isolation import environment_namespace_object, guard_objects
 from environments.model import (
     ClusterNetwork,
     DeploymentMethod,
@@ -33,12 +33,15 @@ from environments.report import EnvironmentReport, status_object
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.lease import hold_lease
+from tests.gateways.accounts import token, with_token
+from tests.gateways.policies import installed
 from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
 from tests.unit.test_policy import pull_request
 from worker.watch import WATCHED
 
 IDENTITY = EnvironmentIdentity(team="acme", project="shop", environment="pr-7")
+UID = EnvironmentUid("u")
 SECRET, CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
 
@@ -57,10 +60,12 @@ async def product(
     made = [_moved(obj, home) for obj in _installed()]
     for obj in made:
         await resources.apply(obj, manager="test")
-    token = await _token(resources, home)
-    cluster = await KubernetesCluster.connect(_kubeconfig(kubeconfig, token, tmp_path_factory.mktemp("product")))
+    secret = await token(resources, home, permissions.ACCOUNT)
+    cluster = await KubernetesCluster.connect(with_token(kubeconfig, secret, tmp_path_factory.mktemp("product")))
     await eventually(lambda: _may(cluster))
-    yield Product(cluster, home)
+    guards = guarding_policies(f"system:serviceaccount:{permissions.HOME}:{permissions.ACCOUNT}")
+    async with installed(resources, [_moved(obj, home) for obj in guards]):
+        yield Product(cluster, home)
     await cluster.aclose()
     for obj in reversed(made):
         ref = ObjectRef(Kind(obj["apiVersion"], obj["kind"]), obj["metadata"].get("namespace"), obj["metadata"]["name"])
@@ -70,8 +75,11 @@ async def product(
 @pytest_asyncio.fixture
 async def namespace(product: Product) -> AsyncIterator[str]:
     """An environment namespace for one test only, made by the product."""
-    name = f"permitted-{uuid.uuid4().hex[:10]}"
-    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    name = NamespaceName(f"permitted-{uuid.uuid4().hex[:10]}")
+    key = EnvironmentKey(namespace=NamespaceName("acme-shop"), name="pr-7")
+    await product.cluster.create(
+        environment_namespace_object(IDENTITY, name, UID, key, 1, "feature", f"{name}.localhost")
+    )
     yield name
     await product.cluster.delete(namespace_ref(name))
 
@@ -86,22 +94,6 @@ def _moved(obj: KubernetesObject, home: str) -> KubernetesObject:
     """With another home and other names, so that a running platform's own stay as they are."""
     text = yaml.safe_dump(obj).replace(permissions.HOME, home)
     return cast(KubernetesObject, yaml.safe_load(text.replace(permissions.NAME, f"{permissions.NAME}-{home}")))
-
-
-async def _token(cluster: KubernetesCluster, home: str) -> str:
-    path = f"/api/v1/namespaces/{home}/serviceaccounts/{permissions.ACCOUNT}/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = await cluster.transport.call("POST", path, what="token", body=body)
-    return str(answer["status"]["token"])
-
-
-def _kubeconfig(admin: str, token: str, folder: Path) -> str:
-    content = yaml.safe_load(Path(admin).read_text())
-    for user in content["users"]:
-        user["user"] = {"token": token}
-    file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(content))
-    return str(file)
 
 
 async def _may(cluster: KubernetesCluster) -> bool:
@@ -120,9 +112,9 @@ async def test_the_cluster_s_network_is_read(product: Product) -> None:
 
 async def test_guards_are_made_and_repaired(product: Product, namespace: str) -> None:
     network = ClusterNetwork(pod_ranges=(), service_ranges=(), node_addresses=("10.0.0.1",))
-    uid, address = EnvironmentUid("u"), PlatformAddress()
+    address = PlatformAddress()
     for rollout in (1, 2):
-        for obj in guard_objects(IDENTITY, NamespaceName(namespace), uid, rollout, network, address, Quota()):
+        for obj in guard_objects(IDENTITY, NamespaceName(namespace), UID, rollout, network, address, Quota()):
             stored = await product.cluster.apply(obj, manager=labels.MANAGER, force=True)
             assert stored["metadata"]["labels"][labels.ROLLOUT] == str(rollout)
 
@@ -219,6 +211,65 @@ async def test_a_secret_is_passed_over_and_nothing_else_is_open(
     for call in refused:
         with pytest.raises(ClusterForbidden):
             await call
+
+
+@pytest_asyncio.fixture
+async def elsewhere(resources: KubernetesCluster) -> AsyncIterator[str]:
+    """A namespace that isn't Catalyst's."""
+    name = f"elsewhere-{uuid.uuid4().hex[:10]}"
+    await resources.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    await resources.delete(namespace_ref(name))
+
+
+async def test_it_writes_nothing_where_it_isnt_at_home(
+    product: Product, resources: KubernetesCluster, elsewhere: str
+) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": elsewhere, "name": "theirs"}}
+    await resources.create(theirs)
+    ref, cluster = ObjectRef(CONFIG_MAP, elsewhere, "theirs"), product.cluster
+    command = f"/api/v1/namespaces/{elsewhere}/pods/any/exec"
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(theirs | {"metadata": {"namespace": elsewhere, "name": "ours"}}),
+        lambda: cluster.create(theirs | {"metadata": {"namespace": product.home, "name": "ours"}}),
+        lambda: cluster.patch(ref, {"data": {"a": "b"}}),
+        lambda: cluster.delete(ref),
+        lambda: cluster.transport.call("GET", command, what="exec", query={"command": "id", "stdout": "true"}),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+            await call()
+    assert await resources.get(ref) is not None
+
+
+async def test_it_touches_no_namespace_of_others_and_makes_none_unmarked(product: Product, elsewhere: str) -> None:
+    cluster, bare = product.cluster, {"apiVersion": "v1", "kind": "Namespace"}
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(bare | {"metadata": {"name": f"{elsewhere}-more"}}),
+        lambda: cluster.patch(namespace_ref(elsewhere), {"metadata": {"labels": {labels.MANAGED_BY: labels.MANAGER}}}),
+        lambda: cluster.delete(namespace_ref(elsewhere)),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*only namespaces with the label"):
+            await call()
+    with pytest.raises(ClusterConflict):
+        # Its home, whoever comes first, is made without a mark; here it is there already.
+        await cluster.create(bare | {"metadata": {"name": product.home}})
+
+
+async def test_it_runs_workload_in_environment_namespaces_only_and_keeps_pod_security(
+    product: Product, namespace: str
+) -> None:
+    cluster, name = product.cluster, f"upper-{uuid.uuid4().hex[:10]}"
+    own = {labels.MANAGED_BY: labels.MANAGER, labels.NAMESPACE_TYPE: "project"}
+    await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": own}})
+    with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+        await cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": name, "name": "a"}})
+    for level in ("privileged", None):
+        change = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}}
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*at baseline or restricted"):
+            await cluster.patch(namespace_ref(namespace), change)
+    await cluster.delete(namespace_ref(name))
 
 
 def _powerful_role(namespace: str) -> KubernetesObject:

@@ -22,6 +22,7 @@ from environments.model import (
 IDENTITY = EnvironmentIdentity(team="team", project="shop", environment="pr-7")
 NAMESPACE = NamespaceName("team-shop-pr-7")
 UID = EnvironmentUid("u1")
+HOST = "team-shop-pr-7.localhost"
 NETWORK = ClusterNetwork(
     pod_ranges=("10.244.0.0/16", "fd00:1::/64"),
     service_ranges=("10.96.0.0/12",),
@@ -59,7 +60,9 @@ def _has_port(rule: dict[str, Any], port: int) -> bool:
 
 def test_the_namespace_says_whose_it_is_and_carries_its_fence() -> None:
     resource = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
-    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, "feature/Größe_1")
+    made = environment_namespace_object(
+        IDENTITY, NAMESPACE, UID, resource, 3, "feature/Größe_1", "team-shop-pr-7.localhost"
+    )
     assert made["metadata"] == {
         "name": "team-shop-pr-7",
         "labels": {
@@ -74,14 +77,18 @@ def test_the_namespace_says_whose_it_is_and_carries_its_fence() -> None:
             "pod-security.kubernetes.io/warn": "baseline",
             "pod-security.kubernetes.io/audit": "baseline",
         },
-        "annotations": {"catalyst.dev/fence": "3", "catalyst.dev/environment-resource": "team-shop/pr-7"},
+        "annotations": {
+            "catalyst.dev/fence": "3",
+            "catalyst.dev/environment-resource": "team-shop/pr-7",
+            "catalyst.dev/host": HOST,
+        },
     }
 
 
 @given(st.text(max_size=300))
 def test_every_branch_gives_a_label_that_kubernetes_takes(branch: str) -> None:
     resource = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
-    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, branch)
+    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, branch, HOST)
     value = made["metadata"]["labels"].get(labels.BRANCH, "x")
     assert 1 <= len(value) <= 63 and value.replace("-", "a").isalnum() and value.isascii()
 
