@@ -1,7 +1,10 @@
 """Programs from Debian's packages, unpacked into the cache: installing the packages would start services of the host's."""
 
+import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +65,25 @@ def unpack(archive: Path, folder: Path) -> None:
     """Its files into the folder; the archive goes."""
     subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
     archive.unlink()
+
+
+def depends(*words: str) -> list[str]:
+    """Names of packages, as apt-cache lists them; with --recurse those of their dependencies too."""
+    plain = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    told = subprocess.run(["apt-cache", "depends", *plain, *words], check=True, capture_output=True, text=True).stdout
+    return sorted({found for line in told.splitlines() if (found := line.split(":")[-1].strip()) and "<" not in found})
+
+
+def keep_libraries(folder: Path, unpacked: Path, programs: Iterable[Path]) -> None:
+    """Into `folder`/lib what these programs load of all that was unpacked; the C library is the host's."""
+    (folder / "lib").mkdir()
+    found = {str(library.parent) for library in unpacked.rglob("*.so.*")}
+    environment = os.environ | {"LD_LIBRARY_PATH": ":".join(sorted(found))}
+    command = ["ldd", *map(str, programs)]
+    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    for library in set(re.findall(r"=> (\S+)", told)):
+        if Path(library).is_relative_to(unpacked):
+            shutil.copy2(library, folder / "lib")
 
 
 def _unpack(package: str, paths: tuple[str, ...], folder: Path) -> None:
