@@ -15,6 +15,7 @@ from environments.model import (
     NamespaceName,
     PlatformAddress,
     Quota,
+    WayOut,
 )
 
 NAME = "catalyst-guard"
@@ -106,7 +107,7 @@ def _network_policy(network: ClusterNetwork, address: PlatformAddress) -> dict[s
             _same_namespace("to"),
             _to_dns(),
             *_with_peers("to", _to_ingress(network, address)),
-            _to_outside(network),
+            _to_proxy(network.way_out) if network.way_out else _to_outside(network),
         ],
     }
 
@@ -139,6 +140,11 @@ def _to_ingress(network: ClusterNetwork, address: PlatformAddress) -> dict[str, 
     port = address.port or DEFAULT_PORTS[address.scheme]
     on_nodes = _unique((network.ingress_address,)) or _unique(network.node_addresses)
     return {"to": [_block(node) for node in on_nodes], "ports": [{"protocol": "TCP", "port": port}]}
+
+
+def _to_proxy(way_out: WayOut) -> dict[str, object]:
+    """The project's own port of the forward proxy, which lets out to approved hosts (docs/decisions/0015)."""
+    return {"to": [_block(way_out.address)], "ports": [{"protocol": "TCP", "port": way_out.port}]}
 
 
 def _to_outside(network: ClusterNetwork) -> dict[str, object]:

@@ -256,6 +256,14 @@ class PlatformImages(Value):
     """Delivers source and supervises the command (docs/decisions/0013)."""
 
 
+class WayOut(Value):
+    """Where previews of one project reach the forward proxy (environments.egress)."""
+
+    address: str
+    port: int
+    """The project's own."""
+
+
 class ClusterNetwork(Value):
     """What of the cluster's own network previews may not reach; read from the cluster, never typed in (design: Security)."""
 
@@ -266,6 +274,8 @@ class ClusterNetwork(Value):
     """Addresses of nodes and of the API server, without mask."""
     ingress_address: str | None = None
     """Where pods reach the ingress when it runs on a node; None: it runs in pods of PlatformAddress.ingress_namespace."""
+    way_out: WayOut | None = None
+    """The only way outside; None: everything outside is open."""
 
 
 class Quota(Value):
@@ -309,6 +319,8 @@ class RenderRequest(Value):
     address: PlatformAddress
     ca_bundle: str | None = None
     """PEM text for pods behind a private CA; None: none."""
+    fetching: Mapping[str, str] = Field(default_factory=dict)
+    """Variables that programs which fetch code must be told (environments.fetching)."""
     url: str
 
 

@@ -36,7 +36,7 @@ class Permission(NamedTuple):
 NAMED = (
     # Teams, projects and environments; their resources.
     Permission("", "Namespace", "namespaces", ("get", "list", "watch", "create", "patch", "delete")),
-    Permission(CATALYST, "Project", "projects", ("get", "create", "patch")),
+    Permission(CATALYST, "Project", "projects", ("get", "watch", "create", "patch")),
     Permission(CATALYST, "Environment", "environments", ("get", "list", "watch", "create", "patch", "delete")),
     Permission(CATALYST, "Environment", "environments/status", ("patch",)),
     # What the network policy closes is read from the cluster.
@@ -65,6 +65,8 @@ NAMED = (
     Permission("batch", "CronJob", "cronjobs", ("delete",)),
     Permission("batch", "Job", "jobs", ("delete",)),
     Permission("", "PersistentVolume", "persistentvolumes", ("list",)),
+    # Which port of the forward proxy is whose (environments.egress).
+    Permission("", "ConfigMap", "configmaps", ("get",), HOME),
     # One watcher at a time.
     Permission("coordination.k8s.io", "Lease", "leases", ("get", "create", "patch"), HOME),
 )
