@@ -2,7 +2,7 @@
 
 Roles of its own for each environment namespace would be narrower still, but a namespace that is being deleted loses them
 first, just when teardown has to look who holds it (docs/decisions/0012). What we may write is narrowed by the admission
-policies of environments/fencing.py besides.
+policies of environments/fencing.py and environments/guarding/account.py besides.
 """
 
 from collections import defaultdict

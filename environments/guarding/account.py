@@ -18,7 +18,8 @@ def account_policies(account: str) -> tuple[Policy, ...]:
 
 
 def _objects(conditions: dict[str, str]) -> Policy:
-    """Workload in environment namespaces, resources of ours in all namespaces of ours, and the watcher's lease."""
+    """Workload in environment namespaces of ours, the watcher's lease; our own kinds anywhere: people make an Environment
+    wherever they like, and are told on it what is wrong with the place."""
     return Policy(
         name="catalyst-guard-account",
         match={"resourceRules": [rule("*", "*/*", "CREATE UPDATE DELETE CONNECT", "Namespaced")]},
@@ -28,11 +29,11 @@ def _objects(conditions: dict[str, str]) -> Policy:
             "isOurs": f"{mark('namespaceObject', LABELS, labels.MANAGED_BY)} == {quoted(labels.MANAGER)}",
             "isEnvironment": f"{mark('namespaceObject', LABELS, labels.NAMESPACE_TYPE)} == 'environment'",
             "isLease": f"request.namespace == {quoted(HOME)} && request.resource.resource == 'leases'",
+            "isOurKind": f"request.resource.group == {quoted(CATALYST)}",
         },
         checks=(
             Check(
-                "variables.isLease || variables.isOurs && "
-                f"(variables.isEnvironment || request.resource.group == {quoted(CATALYST)})",
+                "variables.isLease || variables.isOurKind || variables.isOurs && variables.isEnvironment",
                 f"{PREFIX} Catalyst's account writes only into environment namespaces of its own, and the namespace "
                 "{place} is none: give whoever else uses this account one of their own.",
             ),

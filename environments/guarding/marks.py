@@ -58,8 +58,8 @@ MARKS = Policy(
         Check(
             f"{unchanged('variables.labels', 'variables.labelsBefore', IS_BOOKKEEPING)} && "
             f"{unchanged('variables.annotations', 'variables.annotationsBefore', IS_OURS)}",
-            f"{PREFIX} labels and annotations {BEGINNING}… are Catalyst's own bookkeeping: leave them as they are on what "
-            "Catalyst made, and out of what you make.",
+            f"{PREFIX} labels and annotations {BEGINNING}… are Catalyst's own bookkeeping, by which it prunes: leave them as "
+            "they are on what Catalyst made, and out of what you make (kubectl expose copies them unless you give --labels).",
         ),
     ),
 )

@@ -42,6 +42,8 @@ from worker.watch import WATCHED
 
 IDENTITY = EnvironmentIdentity(team="acme", project="shop", environment="pr-7")
 UID = EnvironmentUid("u")
+SOURCE = {"name": "main", "commitSha": "a" * 40, "branch": "feature", "prNumber": 7}
+SPEC = {"projectRef": {"name": "shop"}, "type": "development", "sources": [SOURCE], "retry": 0}
 SECRET, CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
 
@@ -135,9 +137,7 @@ async def test_every_method_s_objects_are_made_found_and_pruned(
 
 async def test_the_resources_are_declared_reported_on_and_let_go(product: Product, namespace: str) -> None:
     cluster, key = product.cluster, EnvironmentKey(namespace=NamespaceName(namespace), name="pr-7")
-    source = {"name": "main", "commitSha": "a" * 40, "branch": "feature", "prNumber": 7}
-    spec = {"projectRef": {"name": "shop"}, "type": "development", "sources": [source], "retry": 0}
-    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": spec}
+    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": SPEC}
     resource |= {"metadata": {"namespace": namespace, "name": "pr-7", "finalizers": [labels.FINALIZER]}}
     project = project_object(IDENTITY, pull_request())
     project["metadata"]["namespace"] = namespace
@@ -240,6 +240,8 @@ async def test_it_writes_nothing_where_it_isnt_at_home(
         with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
             await call()
     assert await resources.get(ref) is not None
+    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": SPEC}
+    await cluster.create(resource | {"metadata": {"namespace": elsewhere, "name": "pr-7"}})
 
 
 async def test_it_touches_no_namespace_of_others_and_makes_none_unmarked(product: Product, elsewhere: str) -> None:
