@@ -8,10 +8,11 @@ from environments.guarding.kinds import KINDS
 from environments.guarding.marks import IDENTITY, MARKS, RESOURCES
 from environments.guarding.namespaces import NAMESPACES, namespace_marks
 from environments.guarding.network import NETWORK
+from environments.guarding.pods import PODS
 from environments.guarding.services import SERVICES
 from environments.model import KubernetesObject
 
-GUARDS = (BOUNDS, DEFAULT_ACCOUNT, NETWORK, INGRESSES, SERVICES, KINDS, MARKS, IDENTITY, RESOURCES, NAMESPACES)
+GUARDS = (BOUNDS, DEFAULT_ACCOUNT, NETWORK, INGRESSES, SERVICES, PODS, KINDS, MARKS, IDENTITY, RESOURCES, NAMESPACES)
 
 
 def guarding_policies(account: str) -> list[KubernetesObject]:

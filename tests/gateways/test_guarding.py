@@ -32,10 +32,7 @@ from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from tests.gateways.accounts import token, with_token
 from tests.gateways.attempts import (
-    ALLOWED,
     CONFIG_MAP,
-    REFUSED,
-    SOURCES,
     Case,
     World,
     deployment,
@@ -44,6 +41,7 @@ from tests.gateways.attempts import (
     service,
     thing,
 )
+from tests.gateways.guarding_cases import ALLOWED, REFUSED, SOURCES
 from tests.gateways.policies import installed
 from tests.gateways.test_cluster import eventually
 

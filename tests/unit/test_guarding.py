@@ -16,7 +16,7 @@ from environments.owner_role import GRANTS, READ
 
 ACCOUNT = "system:serviceaccount:catalyst-system:catalyst"
 POLICIES = (*GUARDS, namespace_marks(ACCOUNT), *account_policies(ACCOUNT))
-HOLD_EVERYBODY = {"catalyst-guard-identity", "catalyst-guard-resources"}
+HOLD_EVERYBODY = {"catalyst-guard-identity", "catalyst-guard-pods", "catalyst-guard-resources"}
 NAME_ACCOUNTS = {"catalyst-guard-namespace-marks", "catalyst-guard-account", "catalyst-guard-account-namespaces"}
 
 
