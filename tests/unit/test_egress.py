@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,14 @@ def project(*hosts: Any) -> dict[str, Any]:
 
 
 def test_a_project_without_a_list_has_the_platforms() -> None:
-    for nothing in (None, {}, {"spec": None}, {"spec": {"egress": {}}}, {"spec": {"egress": {"allowedHosts": None}}}):
+    empty: list[Any] = [
+        None,
+        {},
+        {"spec": None},
+        {"spec": {"egress": {}}},
+        {"spec": {"egress": {"allowedHosts": None}}},
+    ]
+    for nothing in empty:
         assert allowed_hosts(nothing, PROXY.defaults) == ("pypi.org",)
 
 
@@ -245,9 +253,11 @@ def test_mirrors_are_told_to_every_tool_and_approved() -> None:
 # --- squid's configuration ---------------------------------------------------------------------------------------
 
 
+OUTSIDE = Outside("10.0.0.9", 20000, Project(20000, ("pypi.org",), TOKEN), closed=())
+
+
 def outside(**other: Any) -> Outside:
-    given = {"address": "10.0.0.9", "first_port": 20000, "platform": Project(20000, ("pypi.org",), TOKEN), "closed": ()}
-    return Outside(**given | other)
+    return replace(OUTSIDE, **other)
 
 
 def rendered(*projects: Project, **other: Any) -> list[str]:
