@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,7 +14,7 @@ from egress.follower import State
 from environments import labels
 from environments.egress import refusal
 from environments.model import KubernetesObject
-from gateways.proxy.refusals import Refusal, Refusals
+from gateways.proxy.refusals import Refusal
 
 LOG = logging.getLogger("catalyst.egress")
 NAME = "egress"
@@ -62,7 +62,7 @@ class Telling:
     pauses: Pauses = field(default_factory=Pauses)
     _owners: dict[str, tuple[float, str | None]] = field(default_factory=dict)
 
-    async def tell_all(self, refusals: Refusals) -> None:
+    async def tell_all(self, refusals: AsyncIterable[Refusal]) -> None:
         """Until cancelled."""
         async for each in refusals:
             try:

@@ -195,12 +195,12 @@ class Refused(NamedTuple):
 
 def refusal(refused: Refused, key: str) -> str:
     """One sentence for the environment's log: what was refused, and what would allow it."""
-    host, project = refused.host, described(key)
+    host, project = _shown(refused.host), described(key)
     if refused.is_approved:
         return f"{host} was refused: it resolves to an address inside the platform, which nothing allows."
-    if not is_host(host):
+    if not is_host(refused.host):
         return (
-            f"{_shown(host)} was refused: only host names can be approved; no list allows an address, "
+            f"{host} was refused: only host names can be approved; no list allows an address, "
             "and a service of the preview is reached without the proxy (NO_PROXY)."
         )
     if refused.port not in (80, 443):

@@ -25,7 +25,8 @@ def source_policy(hosts: Iterable[str]) -> dict[str, Any]:
 
 
 def _rule(action: str, identifier: str, *constraints: dict[str, str]) -> dict[str, Any]:
-    selector = {"identifier": identifier, "matchType": "REGEX", "constraints": list(constraints)}
+    # `match_type`, not protobuf's `matchType`: misspelt it is a wildcard, and the rule matches nothing.
+    selector = {"identifier": identifier, "match_type": "REGEX", "constraints": list(constraints)}
     return {"action": action, "selector": selector}
 
 

@@ -44,7 +44,7 @@ read_timeout 5 minutes
 client_lifetime 1 hour
 half_closed_clients off
 max_filedescriptors 16384
-shutdown_lifetime 1 second
+shutdown_lifetime 0 seconds
 dns_timeout 10 seconds
 # An answer is used for at least so long, so that the address that was asked about is the one that is connected to.
 negative_dns_ttl 10 seconds

@@ -83,6 +83,50 @@ class TestContract:
 
 
 class TestBuildKit:
+    async def test_a_proxy_is_known_to_steps_and_to_nobody_after_them(
+        self, buildkit: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        text = f"FROM {world.base}\nRUN echo told $https_proxy $HTTP_PROXY not $NO_PROXY\n"
+        secret = uuid.uuid4().hex
+        told = {"HTTP_PROXY": f"http://{secret}:1", "HTTPS_PROXY": f"http://{secret}:2", "NO_PROXY": "a.b"}
+        output = Output()
+        request = a_request(world, tmp_path, dockerfile_text=text, arguments=told)
+        first = await world.builder.build(request, output)
+        assert f"told http://{secret}:2 http://{secret}:1 not a.b".encode() in output.data
+        again = Output()
+        others = {name: value.replace(secret, "another") for name, value in told.items()}
+        second = await world.builder.build(request.model_copy(update={"arguments": others}), again)
+        assert b"CACHED" in again.data, "another token would build everything anew"
+        assert first == second, "the image knows of the proxy"
+
+    @pytest.mark.parametrize(
+        "source", ["http://127.0.0.1:9/x", "https://other.example.net/x", "https://other.example.net/x.git#main"]
+    )
+    async def test_the_builder_fetches_from_approved_hosts_only(
+        self, buildkit: BuildKitAddress, tmp_path: Path, source: str
+    ) -> None:
+        world = World(buildkit.builder(), buildkit.base, "contract/app")
+        text = f"FROM {world.base}\nADD {source} /x\n"
+        request = a_request(world, tmp_path, dockerfile_text=text, hosts=("approved.example.com",))
+        with pytest.raises(BuildFailed, match=r"denied by policy|not allowed by policy"):
+            await world.builder.build(request, Output())
+
+    async def test_the_builder_fetches_from_an_approved_host(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
+        """As far as it comes: there is no such host."""
+        world = World(buildkit.builder(), buildkit.base, "contract/app")
+        text = f"FROM {world.base}\nADD http://approved.invalid/x /x\n"
+        request = a_request(world, tmp_path, dockerfile_text=text, hosts=("approved.invalid",))
+        with pytest.raises((BuildFailed, BuilderUnavailable)) as caught:
+            await world.builder.build(request, Output())
+        assert "policy" not in str(caught.value) and "approved.invalid" in str(caught.value)
+
+    async def test_what_is_in_the_repository_needs_no_approval(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("content")
+        world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        request = a_request(world, tmp_path, dockerfile_text=f"FROM {world.base}\nADD file /file\n", hosts=())
+        assert "@sha256:" in await world.builder.build(request, Output())
+
     async def test_image_is_in_the_registry(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
         world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
         reference = await world.builder.build(

@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,11 +22,22 @@ from environments.egress import PLATFORM, Proxy, build_token, build_url
 from gateways.proxy.configuration import BLOCK, Outside, Package, Project
 from gateways.proxy.refusals import Refusal, Refusals
 from gateways.proxy.squid import ProxyBroken, Squid, open_squid
-from tests.gateways.control_plane import free_port
 from tests.missing import missing
 
 HERE = "127.0.0.1"
 SECONDS = 10
+PORTS = 200
+INSIDE = {
+    "inside.example.com": HERE,
+    "inside6.example.com": "::1",
+    "any6.example.com": "::",
+    "mapped.example.com": "::ffff:10.99.0.1",
+    "private.example.com": "fd00::1",
+    "metadata.example.com": "169.254.169.254",
+    "pod.example.com": "10.99.0.1",
+    "both.example.com": "10.99.0.1",
+}
+"""Name -> address that no list allows."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +117,19 @@ class World(NamedTuple):
         raise AssertionError("it never ends")
 
 
+def _free_block() -> int:
+    """The first of so many ports; below those that the kernel gives to connections, which come and go."""
+    while True:
+        first = secrets.choice(range(20000, 30000, PORTS))
+        try:
+            for port in (first, first + 1, first + 2, first + PORTS - 1):
+                with socket.socket() as probe:
+                    probe.bind((HERE, port))
+        except OSError:
+            continue
+        return first
+
+
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\noutside")
@@ -130,10 +156,14 @@ async def _world(package: Package, address: str) -> AsyncIterator[World]:
         "other.example.net",
         "team.example.dev",
     )
-    lines = [*(f"{address} {name}" for name in named), f"{HERE} inside.example.com", "10.99.0.1 pod.example.com"]
+    # One of two addresses inside is enough.
+    lines = [
+        *(f"{address} {name}" for name in (*named, "both.example.com")),
+        *(f"{where} {name}" for name, where in INSIDE.items()),
+    ]
     (folder / "hosts").write_text("\n".join(lines) + "\n")
     (folder / "hosts").chmod(0o644)
-    proxy = Proxy(address=HERE, first_port=free_port(), ports=200, secret="s")
+    proxy = Proxy(address=HERE, first_port=_free_block(), ports=PORTS, secret="s")
     platform = Project(proxy.first_port, ("approved.example.com",), build_token(proxy, PLATFORM))
     outside = Outside(HERE, proxy.first_port, platform, closed=("10.99.0.0/16",), extra_ports=(port,))
     try:
@@ -169,7 +199,7 @@ async def test_each_port_has_its_own_projects_list(world: World) -> None:
     assert (await world.fetch(3, "approved.example.com")).status == 403
 
 
-@pytest.mark.parametrize("host", ["inside.example.com", "pod.example.com"])
+@pytest.mark.parametrize("host", INSIDE)
 async def test_an_approved_name_doesnt_lead_inside(world: World, host: str) -> None:
     await world.squid.apply(world.outside, [world.project(1, host)])
     for answer in (await world.fetch(1, host), await world.tunnel(1, host)):
@@ -291,7 +321,7 @@ async def test_another_proxy_may_be_the_only_way_out(package: Package, outside_a
 
 async def test_what_squid_doesnt_take_leaves_the_old_rules(world: World) -> None:
     await world.squid.apply(world.outside, [world.project(1, "approved.example.com")])
-    broken = Outside(**vars(world.outside) | {"extra_ports": (99999,)})
+    broken = replace(world.outside, extra_ports=(99999,))
     with pytest.raises(ProxyBroken, match="doesn't take its configuration"):
         await world.squid.apply(broken, [world.project(1, "other.example.net")])
     assert (await world.fetch(1, "approved.example.com")).status == 200

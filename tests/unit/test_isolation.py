@@ -17,6 +17,7 @@ from environments.model import (
     NamespaceName,
     PlatformAddress,
     Quota,
+    WayOut,
 )
 
 IDENTITY = EnvironmentIdentity(team="team", project="shop", environment="pr-7")
@@ -130,6 +131,15 @@ def test_the_inside_of_the_platform_is_closed_and_the_outside_open() -> None:
     for outside in ("1.1.1.1", "192.168.7.4", "10.0.0.1"):
         assert egress_allows(policy, outside, 443), outside
     assert not egress_allows(policy, "2606:4700::1111", 443)
+
+
+def test_with_a_proxy_the_only_way_out_is_its_projects_own_port() -> None:
+    network = NETWORK.model_copy(update={"way_out": WayOut(address="192.168.7.3", port=20007)})
+    policy = guards(network)["NetworkPolicy"]
+    assert egress_allows(policy, "192.168.7.3", 20007)
+    for address, port in (("192.168.7.3", 20008), ("192.168.7.3", 20000), ("192.168.7.2", 20007), ("1.1.1.1", 443)):
+        assert not egress_allows(policy, address, port), (address, port)
+    assert egress_allows(policy, "192.168.7.2", 8780), "its own URL"
 
 
 def test_an_environment_reaches_its_own_url_and_nothing_else_on_that_node() -> None:
