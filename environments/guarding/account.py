@@ -5,6 +5,7 @@ Its cluster role names no namespaces, because they don't exist yet when it is gi
 
 from environments import labels
 from environments.admission import LABELS, NAME, Check, Policy, is_user, mark, one_of, quoted, rule
+from environments.egress import PORTS_NAME
 from environments.guarding.callers import PREFIX
 from environments.permissions import CATALYST, HOME
 
@@ -18,7 +19,7 @@ def account_policies(account: str) -> tuple[Policy, ...]:
 
 
 def _objects(conditions: dict[str, str]) -> Policy:
-    """Workload in environment namespaces of ours, the watcher's lease; our own kinds anywhere: people make an Environment
+    """Workload in environment namespaces of ours, the watcher's lease and the proxy's ports at home; our own kinds anywhere: people make an Environment
     wherever they like, and are told on it what is wrong with the place."""
     return Policy(
         name="catalyst-guard-account",
@@ -28,12 +29,13 @@ def _objects(conditions: dict[str, str]) -> Policy:
             "place": "request.namespace",
             "isOurs": f"{mark('namespaceObject', LABELS, labels.MANAGED_BY)} == {quoted(labels.MANAGER)}",
             "isEnvironment": f"{mark('namespaceObject', LABELS, labels.NAMESPACE_TYPE)} == 'environment'",
-            "isLease": f"request.namespace == {quoted(HOME)} && request.resource.resource == 'leases'",
+            "isHome": f"request.namespace == {quoted(HOME)} && (request.resource.resource == 'leases' || "
+            f"request.resource.resource == 'configmaps' && {NAME} == {quoted(PORTS_NAME)})",
             "isOurKind": f"request.resource.group == {quoted(CATALYST)}",
         },
         checks=(
             Check(
-                "variables.isLease || variables.isOurKind || variables.isOurs && variables.isEnvironment",
+                "variables.isHome || variables.isOurKind || variables.isOurs && variables.isEnvironment",
                 f"{PREFIX} Catalyst's account writes only into environment namespaces of its own, and the namespace "
                 "{place} is none: give whoever else uses this account one of their own.",
             ),

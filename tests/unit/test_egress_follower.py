@@ -63,7 +63,7 @@ class World:
         request = rollout_of(project, name, rollout)
         await self.cluster.apply(
             environment_namespace_object(
-                request.identity, request.namespace, request.uid, request.key, rollout, "change"
+                request.identity, request.namespace, request.uid, request.key, rollout, "change", f"{name}.localhost"
             ),
             manager=labels.MANAGER,
         )
