@@ -71,7 +71,7 @@ def _cloning(platform: Platform, model: PullRequest, url: str) -> Iterator[None]
     team, project = names.team_namespace(model.owner), names.project_namespace(model.owner, model.name)
     patch = json.dumps({"spec": {"sources": [{"name": "main", "repositoryUrl": url, "branch": "main"}]}})
     platform.kubectl(
-        "patch", "projects.catalyst.dev", model.name, f"--namespace={team}", "--type=merge", f"--patch={patch}"
+        "patch", "projects", model.name, f"--namespace={team}", "--type=merge", f"--patch={patch}"
     )
     objects = [_environment(project, model.name, f"slow-{number}") for number in range(MANY)]
     made = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

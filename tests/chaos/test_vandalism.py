@@ -33,7 +33,7 @@ def test_a_namespace_deleted_by_hand_is_told_and_comes_back_by_retry(chaos: Plat
 
 def test_a_resource_deleted_by_hand_is_torn_down_and_the_pull_request_says_how_to_get_it_back(chaos: Platform) -> None:
     preview = _ready(chaos)
-    words = ("delete", "environments.catalyst.dev", preview.resource.name, "--namespace", preview.home)
+    words = ("delete", "environments", preview.resource.name, "--namespace", preview.home)
     preview.machine.kubectl(*words, "--wait=false")
     preview.is_removed()
     preview.says("somebody who deleted its Environment resource", "retry")

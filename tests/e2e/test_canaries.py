@@ -126,8 +126,8 @@ def _places(preview: Preview) -> Places:
             preview.platform.people.statuses(preview.repository.team, preview.repository.name, preview.head)
         ),
         "objects": lambda: machine.kubectl("get", KINDS, *where),
-        "resource": lambda: json.dumps(machine.get("environments.catalyst.dev", preview.resource.name, preview.home)),
-        "project": lambda: machine.kubectl("get", "projects.catalyst.dev", "--all-namespaces", "--output=json"),
+        "resource": lambda: json.dumps(machine.get("environments", preview.resource.name, preview.home)),
+        "project": lambda: machine.kubectl("get", "projects", "--all-namespaces", "--output=json"),
         "logs": lambda: "\n".join(preview.log(name) for name in ("build", "install", "container", "command")),
     }
     return {name: tell().encode() for name, tell in look.items()} | {"histories": asyncio.run(_histories(preview))}
