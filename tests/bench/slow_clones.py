@@ -70,9 +70,7 @@ def _cloning(platform: Platform, model: PullRequest, url: str) -> Iterator[None]
     """Twenty environments made by hand in the model's project, whose repository is now the tarpit."""
     team, project = names.team_namespace(model.owner), names.project_namespace(model.owner, model.name)
     patch = json.dumps({"spec": {"sources": [{"name": "main", "repositoryUrl": url, "branch": "main"}]}})
-    platform.kubectl(
-        "patch", "projects", model.name, f"--namespace={team}", "--type=merge", f"--patch={patch}"
-    )
+    platform.kubectl("patch", "projects", model.name, f"--namespace={team}", "--type=merge", f"--patch={patch}")
     objects = [_environment(project, model.name, f"slow-{number}") for number in range(MANY)]
     made = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     platform.kubectl("create", "--filename=-", given=made)
