@@ -4,6 +4,9 @@ Whoever has the same right in all namespaces isn't held by rules about one of th
 the cluster's own controllers under whatever name a distribution runs them. No binding in a namespace gives that.
 """
 
+from environments.admission import quoted
+from environments.permissions import CATALYST
+
 PREFIX = "catalyst guard:"
 """How every refusal begins, so that callers can tell it from other refusals."""
 VERBS = "{'CREATE': ['create'], 'UPDATE': ['update', 'patch'], 'DELETE': ['delete', 'deletecollection']}"
@@ -19,7 +22,8 @@ IS_HELD = {
     "has-no-right-everywhere": f"!{EVERYWHERE}",
 }
 """Conditions of a policy. Not for CONNECT, which has many verbs."""
-IS_ADMINISTRATOR = (
-    "authorizer.group('admissionregistration.k8s.io').resource('validatingadmissionpolicies').check('update').allowed()"
+IS_PRODUCT = (
+    f"authorizer.group({quoted(CATALYST)}).resource('environments').subresource('status').namespace('')"
+    ".check('patch').allowed()"
 )
-"""Whoever may change the policies gets past them anyway."""
+"""Who may say everywhere how environments stand: the product, whatever its account is called, and administrators."""

@@ -7,14 +7,13 @@ from environments.admission import (
     NAME,
     Check,
     Policy,
-    is_user,
     mark,
     marks,
     quoted,
     rule,
     unchanged,
 )
-from environments.guarding.callers import IS_ADMINISTRATOR, IS_HELD, PREFIX
+from environments.guarding.callers import IS_HELD, IS_PRODUCT, PREFIX
 from environments.guarding.marks import BEGINNING, IS_OURS
 
 NAMESPACES = Policy(
@@ -33,24 +32,23 @@ NAMESPACES = Policy(
 )
 
 
-def namespace_marks(account: str) -> Policy:
-    """Who may make namespaces could otherwise make one that says it is another team's, with that one's host."""
-    return Policy(
-        name="catalyst-guard-namespace-marks",
-        match={"resourceRules": [rule("core", "namespaces", "CREATE UPDATE")]},
-        conditions={"is-not-our-account": f"!({is_user(account)})", "is-no-administrator": f"!{IS_ADMINISTRATOR}"},
-        variables={
-            "labels": marks("object", LABELS),
-            "labelsBefore": marks("oldObject", LABELS),
-            "annotations": marks("object", ANNOTATIONS),
-            "annotationsBefore": marks("oldObject", ANNOTATIONS),
-        },
-        checks=(
-            Check(
-                f"{unchanged('variables.labels', 'variables.labelsBefore', IS_OURS)} && "
-                f"{unchanged('variables.annotations', 'variables.annotationsBefore', IS_OURS)}",
-                f"{PREFIX} labels and annotations {BEGINNING}… on a namespace say which team it belongs to, so only Catalyst "
-                "writes them: leave them out.",
-            ),
+NAMESPACE_MARKS = Policy(
+    # Who may make namespaces could otherwise make one that says it is another team's, with that one's host.
+    name="catalyst-guard-namespace-marks",
+    match={"resourceRules": [rule("core", "namespaces", "CREATE UPDATE")]},
+    conditions={"is-not-the-product": f"!{IS_PRODUCT}"},
+    variables={
+        "labels": marks("object", LABELS),
+        "labelsBefore": marks("oldObject", LABELS),
+        "annotations": marks("object", ANNOTATIONS),
+        "annotationsBefore": marks("oldObject", ANNOTATIONS),
+    },
+    checks=(
+        Check(
+            f"{unchanged('variables.labels', 'variables.labelsBefore', IS_OURS)} && "
+            f"{unchanged('variables.annotations', 'variables.annotationsBefore', IS_OURS)}",
+            f"{PREFIX} labels and annotations {BEGINNING}… on a namespace say which team it belongs to, so only Catalyst "
+            "writes them: leave them out.",
         ),
-    )
+    ),
+)

@@ -8,16 +8,15 @@ from environments import labels
 from environments.admission import Policy, quoted, unchanged
 from environments.guarding import GUARDS, guarding_policies
 from environments.guarding.account import account_policies
-from environments.guarding.callers import IS_HELD, PREFIX
+from environments.guarding.callers import IS_HELD, IS_PRODUCT, PREFIX
 from environments.guarding.ingresses import PATH
 from environments.guarding.kinds import KINDS
-from environments.guarding.namespaces import namespace_marks
 from environments.owner_role import GRANTS, READ
 
 ACCOUNT = "system:serviceaccount:catalyst-system:catalyst"
-POLICIES = (*GUARDS, namespace_marks(ACCOUNT), *account_policies(ACCOUNT))
+POLICIES = (*GUARDS, *account_policies(ACCOUNT))
 HOLD_EVERYBODY = {"catalyst-guard-identity", "catalyst-guard-pods", "catalyst-guard-resources"}
-NAME_ACCOUNTS = {"catalyst-guard-namespace-marks", "catalyst-guard-account", "catalyst-guard-account-namespaces"}
+NAME_ACCOUNTS = {"catalyst-guard-account", "catalyst-guard-account-namespaces"}
 
 
 def test_every_policy_is_installed_and_denies() -> None:
@@ -46,6 +45,8 @@ class TestEveryPolicy:
     def test_it_holds_whom_it_should(self, policy: Policy) -> None:
         if policy.name in HOLD_EVERYBODY:
             assert not policy.conditions
+        elif policy.name == "catalyst-guard-namespace-marks":
+            assert list(policy.conditions.values()) == [f"!{IS_PRODUCT}"]
         elif policy.name in NAME_ACCOUNTS:
             assert ACCOUNT in "".join(policy.conditions.values())
         else:
