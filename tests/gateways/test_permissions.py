@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from activities.kinds import CLAIM, NODE, POD, SERVICE_RANGE, VOLUME, namespace_ref
+from activities.egress import PORTS
+from activities.kinds import CLAIM, NODE, POD, PROJECT, SERVICE_RANGE, VOLUME, namespace_ref
 from activities.protocols import GatewayError, Kind, ObjectRef
 from activities.teardown import MAKERS
+from egress.follower import Follower
 from environments import labels, permissions
 from environments.deployment import render
+from environments.egress import Proxy
 from environments.isolation import guard_objects
 from environments.model import (
     ClusterNetwork,
@@ -33,6 +36,7 @@ from environments.report import EnvironmentReport, status_object
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.lease import hold_lease
+from gateways.proxy.fake import InMemoryProxy
 from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
 from tests.unit.test_policy import pull_request
@@ -159,13 +163,32 @@ async def test_the_resources_are_declared_reported_on_and_let_go(product: Produc
     assert await cluster.get(ref) is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind, _ in WATCHED] + [POD], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", [kind for kind, _ in WATCHED] + [POD, PROJECT], ids=lambda kind: kind.kind)
 async def test_what_is_watched_may_be_watched(product: Product, kind: Kind) -> None:
     resource = await product.cluster.discovery.resource(kind)
     query = {"watch": "true", "timeoutSeconds": "1", "labelSelector": "no=such"}
     async with product.cluster.transport.stream(resource.path(None), what="watch", query=query, silence=30) as stream:
         # Who may not is told with a 403 before the stream begins.
         await stream.read()
+
+
+async def test_the_egress_process_gives_ports_away(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = PORTS._replace(namespace=product.home)
+    monkeypatch.setattr("egress.follower.PORTS", ports)
+    monkeypatch.setattr("environments.egress.HOME", product.home)
+    proxy, forward = Proxy(address="10.0.0.9", first_port=20000, ports=100, secret="s"), InMemoryProxy()
+    follower = Follower(product.cluster, proxy, forward)
+    await follower.sync()
+    assert await product.cluster.get(ports) is not None and forward.outside is not None
+    namespace = f"team-{uuid.uuid4().hex[:10]}"
+    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    project = project_object(IDENTITY, pull_request())
+    project["metadata"]["namespace"] = namespace
+    await product.cluster.apply(project, manager=labels.MANAGER)
+    await follower.sync()
+    stored = await product.cluster.get(ports)
+    assert stored is not None and int(stored["data"][f"{namespace}.shop"]) in forward.projects
+    await product.cluster.delete(namespace_ref(namespace))
 
 
 async def test_one_holds_the_lease(product: Product) -> None:
