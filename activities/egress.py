@@ -79,15 +79,17 @@ class Egress:
 
     async def of_build(self, request: RolloutRequest) -> BuildEgress:
         """By the list of the Project where the environment lies, whichever it names (design: rule 11)."""
+        # A Dockerfile sees the mirrors when it declares them with ARG; steps get them where the builder hands them in.
+        mirrors = self.mirrors.variables()
         port = await self.port(request.identity)
         if self.proxy is None or port is None:
-            return BuildEgress()
+            return BuildEgress(mirrors)
         key = project_key(request.identity)
         url = build_url(self.proxy, key, port, request.namespace)
         project = await self.cluster.get(
             project_ref(names.team_namespace(request.identity.team), request.identity.project)
         )
         return BuildEgress(
-            build_arguments(url, (names.host(request.namespace, self.domain),)),
+            mirrors | build_arguments(url, (names.host(request.namespace, self.domain),)),
             allowed_hosts(project, self.proxy.defaults) if project else (),
         )

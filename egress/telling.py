@@ -75,7 +75,7 @@ class Telling:
         key = self.state().key_of(each.builder.port if each.builder else each.port)
         namespace = await self._namespace(each, key) if key is not None else None
         if key is None or namespace is None:
-            LOG.info("%r was refused to %s, which no environment has", each.refused.host[:100], each.source)
+            LOG.debug("%r was refused to %s, which no environment has", each.refused.host[:100], each.source)
             return
         may_tell = self.pauses.may_tell(namespace, f"{each.refused.host}:{each.refused.port}")
         if may_tell is False:

@@ -1,7 +1,7 @@
 """buildkitd as the platform runs it: builds are hostile code, in a network that reaches the forward proxy and nothing else of ours.
 
-Where the host trusts a private certificate authority, every RUN step gets the host's bundle by a small program in front
-of runc (go/runc); Dockerfiles need no change.
+What the host needs to fetch code (a private authority's bundle, package mirrors), every RUN step gets by a small program
+in front of runc (go/runc); Dockerfiles need no change.
 """
 
 import json
@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from deploy.local import buildkit, cgroups, debian, uplink
+from deploy.local import buildkit, cgroups, debian, mirrors, uplink
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.cache import Artifact, ensure
 from deploy.local.certificates import host_bundle
@@ -55,7 +55,7 @@ http = true
 
 
 def runc_artifact() -> Artifact:
-    """`bin/runc` that hands the host's certificates on; it needs CATALYST_RUNC and CATALYST_CA_BUNDLE.
+    """`bin/runc` that hands the host's certificates and mirrors on; it needs CATALYST_RUNC, and what is to be handed on.
 
     In a folder of its own, because whoever looks through the artifacts for runc means the real one.
     """
@@ -171,10 +171,10 @@ def _hooks() -> list[list[str]]:
 
 def _environment() -> dict[str, str]:
     """Where the daemon finds the runc that starts RUN steps (it looks for it by name), and what that one must be told."""
-    plain = ensure(debian.holder("runc"))
-    if (bundle := host_bundle()) is None:
-        return {"PATH": f"{plain}:{SYSTEM_PATH}"}
-    told = {"CATALYST_RUNC": str(plain / "runc"), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
+    told = {"CATALYST_RUNC": str(ensure(debian.holder("runc")) / "runc")}
+    if (bundle := host_bundle()) is not None:
+        told["CATALYST_CA_BUNDLE"] = str(bundle.resolve())
+    told["CATALYST_STEP_VARIABLES"] = " ".join(f"{name}={value}" for name, value in mirrors.found().variables().items())
     return told | {"PATH": f"{ensure(runc_artifact())}/bin:{SYSTEM_PATH}"}
 
 

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import os
 import pwd
+import re
 import shutil
 import signal
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +21,8 @@ AGAIN_SECONDS = 1.0
 LISTENING_SECONDS = 20.0
 STOP_SECONDS = 5.0
 CHUNK = 64 * 1024
+OPENED = re.compile(r"Accepting .*HTTP Socket connections at .*local=\S+:(\d+)")
+"""What squid says of each port, at its start and after each reading of its configuration."""
 PAGE = """\
 <!DOCTYPE html><title>Refused</title>
 <p>%H was refused by the platform's proxy: it isn't an approved host, or no address that may be reached.
@@ -53,17 +55,17 @@ class Squid:
         """Returns when every project's port is open under its list. Raises ProxyBroken, and then the old rules hold on."""
         projects = tuple(projects)
         place = Place(self.package, self.folder / "errors", self.log_port, self.hosts)
-        for number, mine in blocks(outside, projects).items():
-            await self._bring(number, render(outside, place, number, mine, projects))
-            await _wait_until_open(outside.address, ports_of(outside, number, mine))
-        for number in set(self._running) - set(blocks(outside, projects)):
-            self._texts.pop(number)
+        wanted = blocks(outside, projects)
+        for number, mine in wanted.items():
+            await self._bring(number, render(outside, place, number, mine, projects), ports_of(outside, number, mine))
+        for number in set(self._running) - set(wanted):
+            self._texts.pop(number, None)
             await self._running.pop(number).stop()
 
     async def aclose(self) -> None:
         await asyncio.gather(*(each.stop() for each in self._running.values()))
 
-    async def _bring(self, number: int, text: str) -> None:
+    async def _bring(self, number: int, text: str, ports: tuple[int, ...]) -> None:
         if self._texts.get(number) == text:
             return
         folder = self.folder / str(number)
@@ -72,11 +74,13 @@ class Squid:
         # A squid that is told to read what it can't take ends, and everybody's way out with it.
         await self._check(new)
         new.replace(current)
-        self._texts[number] = text
         if number in self._running:
             self._running[number].reload()
         else:
-            self._running[number] = _Instance(self._command("-N", "-d", "1", "-f", str(current)), self._environment())
+            command = self._command("-N", "-d", "1", "-f", str(current))
+            self._running[number] = _Instance(command, self._environment())
+        await self._running[number].wait_until_open(ports)
+        self._texts[number] = text
 
     async def _check(self, file: Path) -> None:
         command = self._command("-k", "parse", "-f", str(file))
@@ -121,13 +125,30 @@ class _Instance:
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self._command, self._environment = command, environment
         self._process: asyncio.subprocess.Process | None = None
+        self._open: set[int] = set()
+        """Ports that it said it opened since it read its configuration last."""
+        self._said = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     def reload(self) -> None:
         """A process that is just being started reads the new file anyway."""
+        self._open.clear()
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGHUP)
+
+    async def wait_until_open(self, ports: tuple[int, ...]) -> None:
+        """By its own word: a connection might still be taken by the rules before. Raises ProxyBroken."""
+        try:
+            async with asyncio.timeout(LISTENING_SECONDS):
+                while missing := set(ports) - self._open:
+                    self._said.clear()
+                    await self._said.wait()
+        except TimeoutError as error:
+            raise ProxyBroken(
+                f"squid doesn't listen on {sorted(missing)[:5]} within {LISTENING_SECONDS:g} s: "
+                "is CATALYST_PROXY__ADDRESS an address of this machine, and are the ports free?"
+            ) from error
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -145,7 +166,7 @@ class _Instance:
             )
             self._process = process
             try:
-                await _pass_on(process)
+                await self._listen(process)
                 code = await process.wait()
             finally:
                 self._process = None
@@ -153,15 +174,22 @@ class _Instance:
             LOG.error("squid ended with %s and is started again; what it said stands above", code)
             await asyncio.sleep(AGAIN_SECONDS)
 
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Until it ends. What it says goes into our own log, which whoever runs us bounds."""
+        assert process.stdout is not None
+        rest = b""
+        while said := await process.stdout.read(CHUNK):
+            *lines, rest = (rest + said)[-CHUNK:].split(b"\n")
+            for line in lines:
+                self._notice(line.decode(errors="replace"))
 
-async def _pass_on(process: asyncio.subprocess.Process) -> None:
-    """What it says goes into our own log, which whoever runs us bounds."""
-    assert process.stdout is not None
-    while said := await process.stdout.read(CHUNK):
-        for line in said.decode(errors="replace").splitlines():
-            LOG.debug("squid: %s", line)
-            if "FATAL" in line or "ERROR" in line:
-                LOG.error("squid: %s", line[:500])
+    def _notice(self, line: str) -> None:
+        LOG.debug("squid: %s", line)
+        if opened := OPENED.search(line):
+            self._open.add(int(opened[1]))
+            self._said.set()
+        elif "FATAL" in line or "ERROR" in line:
+            LOG.error("squid: %s", line[:500])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -175,24 +203,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-async def _wait_until_open(address: str, ports: tuple[int, ...]) -> None:
-    deadline = time.monotonic() + LISTENING_SECONDS
-    for port in ports:
-        while not await _is_open(address, port):
-            if time.monotonic() > deadline:
-                raise ProxyBroken(f"squid doesn't listen on {address}:{port}: is that address ours, and the port free?")
-            await asyncio.sleep(0.05)
-
-
-async def _is_open(address: str, port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(address, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def _less(user: str | None) -> list[str]:
@@ -210,12 +220,16 @@ def _lay_out(package: Package, folder: Path, user: str | None) -> None:
     except OSError as error:
         raise ProxyBroken(f"squid and squid-langpack aren't unpacked below {package.root}: {error}") from error
     (errors / "CATALYST_REFUSED").write_text(PAGE)
-    folder.chmod(0o755)
+    for path in (folder, errors, errors / "CATALYST_REFUSED"):
+        # Whatever our umask is: squid is another account.
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    if user is not None:
+        _account(user)
 
 
 def _write(file: Path, text: str, user: str | None) -> None:
     """Readable by the program and by nobody else, because builds' tokens are in it; and not its own to change."""
-    group = pwd.getpwnam(user).pw_gid if user is not None else -1
+    group = _account(user).pw_gid if user is not None else -1
     file.parent.mkdir(parents=True, exist_ok=True)
     os.chown(file.parent, -1, group)
     file.parent.chmod(0o750)
@@ -224,6 +238,13 @@ def _write(file: Path, text: str, user: str | None) -> None:
     file.write_text(text)
     os.chown(file, -1, group)
     file.chmod(0o640)
+
+
+def _account(user: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(user)
+    except KeyError as error:
+        raise ProxyBroken(f"There is no account {user} to run squid under: set CATALYST_PROXY__USER.") from error
 
 
 def _complaint(said: bytes) -> str:

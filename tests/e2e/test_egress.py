@@ -190,4 +190,4 @@ def _at_least(number: int, found: list[str]) -> list[str]:
 def test_the_builder_itself_fetches_from_approved_hosts_only(platform: Platform) -> None:
     preview = platform.opened({"Dockerfile": f"FROM {BASE}\nADD https://{REFUSED}/x /x\n"})
     report: dict[str, Any] = preview.becomes("Failed")
-    assert "denied by policy" in report["message"]
+    assert REFUSED in report["message"] and "spec.egress.allowedHosts" in report["message"]

@@ -2,13 +2,14 @@
 
 import asyncio
 import base64
+import os
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -131,7 +132,8 @@ def _free_block() -> int:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
+    with suppress(asyncio.IncompleteReadError):  # a tunnel through which nothing comes
+        await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\noutside")
     await writer.drain()
     writer.close()
@@ -317,6 +319,30 @@ async def test_another_proxy_may_be_the_only_way_out(package: Package, outside_a
         assert await near.fetch(1, "approved.example.com", far.server_port) == Answer(200, "outside")
         assert (await near.fetch(1, "other.example.net", far.server_port)).status == 403
         assert (await far.refused()).refused.host == "other.example.net"
+
+
+async def test_whatever_our_umask_is_squid_reads_what_it_needs(package: Package, outside_address: str) -> None:
+    before = os.umask(0o077)
+    try:
+        async with _world(package, outside_address) as world:
+            await world.squid.apply(world.outside, [world.project(1)])
+            assert "egress" in (await world.fetch(1, "other.example.net")).text, "its page isn't ours"
+            configuration = world.squid.folder / "0" / "squid.conf"
+            assert configuration.stat().st_mode & 0o777 == 0o640, "builds' tokens are in it"
+    finally:
+        os.umask(before)
+
+
+async def test_no_account_is_a_sentence(package: Package, tmp_path: Path) -> None:
+    with pytest.raises(ProxyBroken, match="no account nobody-at-all"):
+        async with open_squid(package, tmp_path / "egress", "nobody-at-all"):
+            pass
+
+
+async def test_an_address_that_isnt_ours_is_a_sentence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateways.proxy.squid.LISTENING_SECONDS", 2.0)
+    with pytest.raises(ProxyBroken, match=r"doesn't listen on \[\d+\].*CATALYST_PROXY__ADDRESS"):
+        await world.squid.apply(replace(world.outside, address="203.0.113.9"), [])
 
 
 async def test_what_squid_doesnt_take_leaves_the_old_rules(world: World) -> None:
