@@ -65,8 +65,8 @@ async def test_a_push_from_the_terminal_is_answered_there(world: World) -> None:
     await world.until(lambda: wish in world.sidecars.answers, "an answer")
     assert world.sidecars.answers[wish] == (True, f"1 commit was pushed to change, which is now at {B[:7]}.")
     assert head(preview) == B
-    records = [each for each in world.audit.records if each.action == "push"]
-    assert [(each.actor, each.subject) for each in records] == [("the environment's terminal", preview.namespace)]
+    records = [each for each in world.audit.entries if each.action == "push"]
+    assert [(each.who, each.subject) for each in records] == [("the environment's terminal", preview.namespace)]
 
     second = world.sidecars.git_push(preview.namespace, C)
     world.branches.parents[C] = B
