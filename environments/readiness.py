@@ -84,10 +84,10 @@ def living_pod(
         _in_trouble(own, is_final=True),
         *(_unseen(deployment, rollout) for deployment in deployments),
         _leaving(pods),
-        _in_trouble([pod for pod in own if not _has_sidecar(pod)], is_final=False),
+        _in_trouble([pod for pod in own if not has_sidecar(pod)], is_final=False),
     )
     found = next((verdict for verdict in verdicts if verdict), None)
-    ready = [str(pod["metadata"]["name"]) for pod in own if _has_sidecar(pod)]
+    ready = [str(pod["metadata"]["name"]) for pod in own if has_sidecar(pod)]
     return found or (ready[0] if ready else _waiting("Starting", "Its pod is being started."))
 
 
@@ -205,7 +205,7 @@ def _leaving(pods: Iterable[KubernetesObject]) -> Readiness | None:
     return _waiting("Replacing", f"The pod {names[0]} ends first: both use one volume.") if names else None
 
 
-def _has_sidecar(pod: KubernetesObject) -> bool:
+def has_sidecar(pod: KubernetesObject) -> bool:
     statuses = (pod.get("status") or {}).get("initContainerStatuses") or ()
     return any(each["name"] == SIDECAR and each.get("started") for each in statuses)
 

@@ -47,6 +47,17 @@ class OverrideRequest(Request):
     reset: bool = False
 
 
+class PushRequest(Request):
+    """Signal (from a terminal) and update `push`: commits made in the environment go to the pull request's branch."""
+
+    message: str = ""
+    """Everything that was changed is committed first, with this message; empty: only what is committed is pushed."""
+    tip: CommitSha | None = None
+    """The commit to push; None: what is checked out."""
+    id: str = ""
+    """Of the terminal that waits for the answer; empty: none does."""
+
+
 class Declared(Value):
     """The Environment resource as it was declared last."""
 
@@ -268,6 +279,22 @@ class OverrideWork(Value):
     key: EnvironmentKey
     uid: EnvironmentUid
     request: OverrideRequest
+
+
+class PushWork(Value):
+    pull_request: PullRequestKey
+    key: EnvironmentKey
+    namespace: NamespaceName
+    """The environment namespace."""
+    uid: EnvironmentUid
+    request: PushRequest
+
+
+class PushResult(Value):
+    is_done: bool = False
+    message: str
+    """A sentence for who asked."""
+    sha: str = ""
 
 
 class Reconciled(Value):

@@ -63,6 +63,8 @@ class SourceSettings(BaseModel):
     max_bytes: int = 1 << 30
     """Of what is fetched, and of the files checked out."""
     max_files: int = 100_000
+    max_push_bytes: int = 50 << 20
+    """Of commits that are pushed from a development pod at once, packed."""
 
 
 class GiteaSettings(BaseModel):

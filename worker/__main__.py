@@ -49,7 +49,9 @@ async def main() -> None:
             await ensure_schedule(client, settings.task_queue, settings.worker.reconcile_every)
             beside = [
                 asyncio.create_task(
-                    watch_for_ever(gateways.cluster, gateways.owners, f"{socket.gethostname()}/{os.getpid()}")
+                    watch_for_ever(
+                        gateways.cluster, gateways.sidecars, gateways.owners, f"{socket.gethostname()}/{os.getpid()}"
+                    )
                 ),
                 asyncio.create_task(_serve_health(settings, progress)),
                 asyncio.create_task(_keep_house(settings)),

@@ -12,8 +12,22 @@ from activities.environment import EnvironmentActivities
 from activities.guards import Guards
 from activities.living import LivingActivities
 from activities.living_health import LivingHealth
-from activities.protocols import Audit, Builder, Cluster, Forge, Index, Logs, Owners, Probe, Registry, Sidecars, Source
+from activities.protocols import (
+    Audit,
+    Branches,
+    Builder,
+    Cluster,
+    Forge,
+    Index,
+    Logs,
+    Owners,
+    Probe,
+    Registry,
+    Sidecars,
+    Source,
+)
 from activities.pull_request import PullRequestActivities
+from activities.pushing import PushActivities
 from activities.reconcile import ReconcileActivities
 from activities.report import ReportActivities
 from activities.rollout import RolloutActivities
@@ -40,6 +54,7 @@ class Gateways:
     builder: Builder
     registry: Registry
     sidecars: Sidecars
+    branches: Branches
     probe: Probe
     logs: Logs
     index: Index
@@ -62,6 +77,8 @@ class Options:
     api_url: str = "http://localhost:8700"
     start_timeout: timedelta = timedelta(minutes=5)
     build_timeout: timedelta = timedelta(minutes=20)
+    push_bytes: int = 50 << 20
+    """Of the pack that a development pod may send."""
     teardown_patience: timedelta = timedelta(seconds=20)
     """How long one look at a teardown waits for its end."""
 
@@ -107,11 +124,20 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
         ca_bundle=options.ca_bundle,
         build_timeout=options.build_timeout,
     )
+    pushing = PushActivities(
+        forges=forges,
+        cluster=cluster,
+        sidecars=gateways.sidecars,
+        branches=gateways.branches,
+        audit=gateways.audit,
+        address=options.address,
+        most_bytes=options.push_bytes,
+    )
     common = (
         *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
         *(environment.observe, environment.publish, environment.check, environment.override, environment.delete),
         *(teardown.tear_down, teardown.unblock, teardown.release),
         *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready),
-        *(living.deliver, living.wait_living),
+        *(living.deliver, living.wait_living, pushing.push),
     )
     return Activities(common, builds=(rollout.build,))

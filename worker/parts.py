@@ -12,6 +12,7 @@ from gateways.forge.gitea import GiteaForge
 from gateways.probe.http import HttpProbe
 from gateways.registry.distribution import DistributionRegistry
 from gateways.sidecar.kubernetes import KubernetesSidecars
+from gateways.source.branches import GitBranches
 from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
@@ -43,6 +44,7 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
             builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
             registry=registry,
             sidecars=KubernetesSidecars(cluster.transport),
+            branches=GitBranches(settings.work_folder, _limits(settings)),
             probe=probe,
             logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
             index=DatabaseIndex(database),
@@ -62,6 +64,7 @@ def options_of(settings: Settings) -> Options:
         api_url=settings.api.public_url,
         start_timeout=settings.rollout.start_timeout,
         build_timeout=settings.builder.timeout,
+        push_bytes=settings.source.max_push_bytes,
     )
 
 

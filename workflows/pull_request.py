@@ -11,17 +11,20 @@ with workflow.unsafe.imports_passed_through():
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
+    from environments.pushing import NO_ENVIRONMENT, refusal
     from environments.resources import environment_key
     from environments.work import (
         DeclareRequest,
         EnvironmentChanged,
         OverrideRequest,
         PullRequestReport,
+        PushRequest,
         RemoveRequest,
         Request,
     )
     from workflows.calling import CALL, GIVE_BACK, RETRY, beside, sentence
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
+    from workflows.pushing import Pushing
     from workflows.reporting import Reporting
 
 LOOK_AGAIN = timedelta(minutes=10)
@@ -51,19 +54,21 @@ class PullRequestWorkflow:
         self._news = False
         self._is_removing = state.is_removing
         self._overrides = state.overrides
+        self._pushing = Pushing(given.key, state.pushes, lambda: self._declared)
         self._seen: PullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._reporting = Reporting(self._view)
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
-        reporting = beside(self._reporting.keep())
+        tasks = (beside(self._reporting.keep()), self._pushing.start())
         try:
             while (over := await self._look_and_act()) is None:
                 await self._next_event()
                 await self._continue_as_new_if_long()
         finally:
-            reporting.cancel()
+            for task in tasks:
+                task.cancel()
         return PullRequestResult(message=over)
 
     # --- what happens: facts from webhooks, and wishes of people ---
@@ -106,6 +111,11 @@ class PullRequestWorkflow:
         self._overrides = (*self._overrides, request)
         self._news = True
 
+    @workflow.signal
+    def push(self, request: PushRequest) -> None:
+        """From the environment's terminal, which waits for the answer."""
+        self._pushing.hear(request)
+
     @workflow.update(name="new_commit")
     def new_commit_now(self, request: Request) -> str:
         """Never refused: it only says "look", and what was seen last may be out of date."""
@@ -141,6 +151,16 @@ class PullRequestWorkflow:
     def _may_override(self, request: OverrideRequest) -> None:
         if self._environment is None:
             raise ApplicationError("There is no environment that it could be set for.", type="NoEnvironment")
+
+    @workflow.update(name="push")
+    async def push_now(self, request: PushRequest) -> str:
+        return await self._pushing.now(request)
+
+    @push_now.validator
+    def _may_push(self, request: PushRequest) -> None:
+        why = refusal(self._pull_request) if self._pull_request else None
+        if why or self._declared is None:
+            raise ApplicationError(why or NO_ENVIRONMENT, type="NotPushed")
 
     @workflow.query
     def snapshot(self) -> PullRequestSnapshot:
@@ -316,4 +336,5 @@ class PullRequestWorkflow:
             report=self._report,
             is_removing=self._is_removing,
             overrides=self._overrides,
+            pushes=self._pushing.pending,
         )

@@ -42,6 +42,7 @@ from gateways.proxy.fake import InMemoryProxy
 from gateways.registry.fake import InMemoryRegistry
 from gateways.sidecar.fake import InMemorySidecars
 from gateways.source.fake import InMemorySource
+from gateways.source.fake_branches import InMemoryBranches
 from gateways.temporal.owners import TemporalOwners
 from store.fake import InMemoryAudit, InMemoryIndex
 from store.logs import FileLogs
@@ -81,6 +82,7 @@ class World:
         self.asked: set[tuple[str, str, str]] = set()
         """What the product asked the cluster for: verb, API group, kind with subresource."""
         self.sidecars = InMemorySidecars(self.cluster, self._authorize)
+        self.branches = InMemoryBranches(self.forge)
         self.registry = InMemoryRegistry()
         self.builder = InMemoryBuilder(self.registry)
         self.forward_proxy = InMemoryProxy()
@@ -111,6 +113,7 @@ class World:
             builder=self.builder,
             registry=self.registry,
             sidecars=self.sidecars,
+            branches=self.branches,
             probe=self.probe,
             logs=self.logs,
             index=self.index,
@@ -131,7 +134,9 @@ class World:
         await self._stack.enter_async_context(worker)
         builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
-        await self._stack.enter_async_context(_beside(watch_for_ever(self.product_cluster, self.owners, "test")))
+        await self._stack.enter_async_context(
+            _beside(watch_for_ever(self.product_cluster, self.sidecars, self.owners, "test"))
+        )
 
     def _worker_options(self) -> dict[str, Any]:
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
