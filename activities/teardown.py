@@ -28,7 +28,7 @@ MAKERS = (
     Kind("batch/v1", "Job"),
     REPLICA_SET,
 )
-"""What makes pods; deleted before them, although nothing can be made in a namespace that is being deleted."""
+"""What would make new pods; deleted before the pods."""
 
 PAST_DEADLINE = Counter(
     "catalyst_teardowns_past_deadline", "How often a teardown was found past its deadline of 5 minutes."
@@ -95,19 +95,17 @@ class TeardownActivities:
                 return
 
     async def _remove_namespace(self, request: TearDownRequest) -> None:
-        """The namespace first: its controller lets 5 s pass before it looks, in which pods end that aren't given longer to do so.
-        What it still finds then it comes back for much later."""
+        """Nothing is waited for in between: the namespace's controller lets 5 s pass before it looks, in which pods end that aren't
+        given longer to do so. What it still finds then it comes back for much later."""
         home = await self._home(request)
-        if home is None:
+        if home is None or "deletionTimestamp" in home["metadata"]:
             return
-        if "deletionTimestamp" not in home["metadata"]:
-            try:
-                await self.cluster.delete(namespace_ref(request.namespace), uid=home["metadata"]["uid"])
-            except ClusterConflict:
-                activity.logger.info("the namespace was replaced meanwhile; looked at again")
-                return
         await asyncio.gather(*(self._delete_each(kind, request) for kind in MAKERS))
         await asyncio.gather(self._delete_each(POD, request), self._delete_each(CLAIM, request))
+        try:
+            await self.cluster.delete(namespace_ref(request.namespace), uid=home["metadata"]["uid"])
+        except ClusterConflict:
+            activity.logger.info("the namespace was replaced meanwhile; looked at again")
 
     async def _delete_each(self, kind: Kind, request: TearDownRequest) -> None:
         found = await self.cluster.list(kind, request.namespace)

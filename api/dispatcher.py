@@ -130,7 +130,7 @@ class Dispatcher:
             return
         async with self._slots:
             # Redeliveries and bursts of pushes say the same: the last of a run speaks for it.
-            for _, run in groupby(group, lambda each: _kind(each[1])):
+            for _, run in groupby(group, lambda each: kind(each[1])):
                 if not await self._hand(list(run), now):
                     now.failed += 1
                     now.held.add(key)
@@ -154,7 +154,7 @@ class Dispatcher:
             self._note_accepted([each for each, _ in run], now)
         else:
             for each, _ in run:
-                await self._deliveries.ignored(each.id, f"No preview of it runs, and {_kind(event)!r} starts none.")
+                await self._deliveries.ignored(each.id, f"No preview of it runs, and {kind(event)!r} starts none.")
         self._metrics.handed.labels("accepted" if accepted else "nobody").inc(len(run))
         return True
 
@@ -187,7 +187,7 @@ class Dispatcher:
             pass  # nothing new here: what waits is looked at again
 
 
-def _kind(event: Handable) -> str:
+def kind(event: Handable) -> str:
     return event.action if isinstance(event, PullRequestEvent) else event.type
 
 

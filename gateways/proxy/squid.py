@@ -19,6 +19,9 @@ from gateways.proxy.refusals import Refusals, open_refusals
 LOG = logging.getLogger("catalyst.egress")
 AGAIN_SECONDS = 1.0
 LISTENING_SECONDS = 20.0
+LISTEN_LOOK_SECONDS = 0.02
+SOCKETS, LISTENING = (Path("/proc/net/tcp"), Path("/proc/net/tcp6")), "0A"
+"""The kernel's tables, and how they write the state (proc(5))."""
 STOP_SECONDS = 5.0
 CHUNK = 64 * 1024
 OPENED = re.compile(r"Accepting .*HTTP Socket connections at .*local=\S+:(\d+)")
@@ -144,6 +147,9 @@ class _Instance:
                 while missing := set(ports) - self._open:
                     self._said.clear()
                     await self._said.wait()
+                # It says so a moment before it listens.
+                while missing := set(ports) - await asyncio.to_thread(_listened_on):
+                    await asyncio.sleep(LISTEN_LOOK_SECONDS)
         except TimeoutError as error:
             raise ProxyBroken(
                 f"squid doesn't listen on {sorted(missing)[:5]} within {LISTENING_SECONDS:g} s: "
@@ -190,6 +196,18 @@ class _Instance:
             self._said.set()
         elif "FATAL" in line or "ERROR" in line:
             LOG.error("squid: %s", line[:500])
+
+
+def _listened_on() -> set[int]:
+    """TCP ports that somebody listens on here; asked of the kernel, since a connection of ours would be a request to squid."""
+    found = set()
+    for table in SOCKETS:
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            for line in table.read_text().splitlines()[1:]:
+                local, _, state = line.split()[1:4]
+                if state == LISTENING:
+                    found.add(int(local.rpartition(":")[2], 16))
+    return found
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

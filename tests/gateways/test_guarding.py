@@ -51,9 +51,9 @@ PEOPLE = ("owner", "mighty", "maker")
 
 
 @pytest_asyncio.fixture(scope="session")
-async def world(resources: KubernetesCluster) -> AsyncIterator[World]:
+async def world(lone_resources: KubernetesCluster) -> AsyncIterator[World]:
     """One environment as a rollout leaves it, the guards, and people with rights in it."""
-    team = f"t{uuid.uuid4().hex[:8]}"
+    resources, team = lone_resources, f"t{uuid.uuid4().hex[:8]}"
     world = World(resources, team, NamespaceName(f"{team}-shop-pr-7"), f"people-{team}")
     made = [*_environment(world), *_people(world)]
     for obj in made:
@@ -67,14 +67,16 @@ async def world(resources: KubernetesCluster) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="session")
 async def people(
-    world: World, kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
+    world: World, lone_kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[str, KubernetesCluster]]:
     """By name, each connected with a token of their own and nothing else."""
     async with AsyncExitStack() as stack:
         found = {}
         for name in PEOPLE:
             secret = await token(world.admin, world.people, name)
-            cluster = await KubernetesCluster.connect(with_token(kubeconfig, secret, tmp_path_factory.mktemp(name)))
+            cluster = await KubernetesCluster.connect(
+                with_token(lone_kubeconfig, secret, tmp_path_factory.mktemp(name))
+            )
             stack.push_async_callback(cluster.aclose)
             found[name] = cluster
         await eventually(lambda: _may(found["owner"], world.namespace))
