@@ -60,22 +60,22 @@ class Product(NamedTuple):
 
 @pytest_asyncio.fixture(scope="session")
 async def product(
-    resources: KubernetesCluster, kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
+    lone_resources: KubernetesCluster, lone_kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Product]:
     home = f"home-{uuid.uuid4().hex[:10]}"
     made = [_moved(obj, home) for obj in _installed()]
     for obj in made:
-        await resources.apply(obj, manager="test")
-    secret = await token(resources, home, permissions.ACCOUNT)
-    cluster = await KubernetesCluster.connect(with_token(kubeconfig, secret, tmp_path_factory.mktemp("product")))
+        await lone_resources.apply(obj, manager="test")
+    secret = await token(lone_resources, home, permissions.ACCOUNT)
+    cluster = await KubernetesCluster.connect(with_token(lone_kubeconfig, secret, tmp_path_factory.mktemp("product")))
     await eventually(lambda: _may(cluster))
     guards = guarding_policies(f"system:serviceaccount:{permissions.HOME}:{permissions.ACCOUNT}")
-    async with installed(resources, [_moved(obj, home) for obj in guards]):
+    async with installed(lone_resources, [_moved(obj, home) for obj in guards]):
         yield Product(cluster, home)
     await cluster.aclose()
     for obj in reversed(made):
         ref = ObjectRef(Kind(obj["apiVersion"], obj["kind"]), obj["metadata"].get("namespace"), obj["metadata"]["name"])
-        await resources.delete(ref)
+        await lone_resources.delete(ref)
 
 
 @pytest_asyncio.fixture
@@ -168,12 +168,14 @@ async def test_the_egress_process_gives_ports_away(product: Product, monkeypatch
     ports = PORTS._replace(namespace=product.home)
     monkeypatch.setattr("egress.follower.PORTS", ports)
     monkeypatch.setattr("environments.egress.HOME", product.home)
+    monkeypatch.setattr("egress.follower.home_object", lambda: _moved(permissions.home_object(), product.home))
     proxy, forward = Proxy(address="10.0.0.9", first_port=20000, ports=100, secret="s"), InMemoryProxy()
     follower = Follower(product.cluster, proxy, forward)
     await follower.sync()
     assert await product.cluster.get(ports) is not None and forward.outside is not None
     namespace = f"team-{uuid.uuid4().hex[:10]}"
-    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    metadata = {"name": namespace, "labels": {labels.MANAGED_BY: labels.MANAGER}}
+    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     project = project_object(IDENTITY, pull_request())
     project["metadata"]["namespace"] = namespace
     await product.cluster.apply(project, manager=labels.MANAGER)
@@ -214,10 +216,10 @@ async def test_what_may_lie_in_a_namespace_is_what_kubernetes_has(product: Produ
 
 
 async def test_a_secret_is_passed_over_and_nothing_else_is_open(
-    product: Product, resources: KubernetesCluster, namespace: str
+    product: Product, lone_resources: KubernetesCluster, namespace: str
 ) -> None:
     for kind in (SECRET, CONFIG_MAP):
-        await resources.create(
+        await lone_resources.create(
             {"apiVersion": "v1", "kind": kind.kind, "metadata": {"namespace": namespace, "name": "theirs"}}
         )
     found = await product.cluster.list_all(namespace, {})
@@ -237,19 +239,19 @@ async def test_a_secret_is_passed_over_and_nothing_else_is_open(
 
 
 @pytest_asyncio.fixture
-async def elsewhere(resources: KubernetesCluster) -> AsyncIterator[str]:
+async def elsewhere(lone_resources: KubernetesCluster) -> AsyncIterator[str]:
     """A namespace that isn't Catalyst's."""
     name = f"elsewhere-{uuid.uuid4().hex[:10]}"
-    await resources.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    await lone_resources.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    await resources.delete(namespace_ref(name))
+    await lone_resources.delete(namespace_ref(name))
 
 
 async def test_it_writes_nothing_where_it_isnt_at_home(
-    product: Product, resources: KubernetesCluster, elsewhere: str
+    product: Product, lone_resources: KubernetesCluster, elsewhere: str
 ) -> None:
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": elsewhere, "name": "theirs"}}
-    await resources.create(theirs)
+    await lone_resources.create(theirs)
     ref, cluster = ObjectRef(CONFIG_MAP, elsewhere, "theirs"), product.cluster
     command = f"/api/v1/namespaces/{elsewhere}/pods/any/exec"
     refused: list[Callable[[], Awaitable[object]]] = [
@@ -262,7 +264,7 @@ async def test_it_writes_nothing_where_it_isnt_at_home(
     for call in refused:
         with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
             await call()
-    assert await resources.get(ref) is not None
+    assert await lone_resources.get(ref) is not None
     resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": SPEC}
     await cluster.create(resource | {"metadata": {"namespace": elsewhere, "name": "pr-7"}})
 
