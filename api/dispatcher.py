@@ -111,7 +111,7 @@ class Dispatcher:
         for delivery in page:
             event = _event(delivery)
             if isinstance(event, Ignored):
-                await self._deliveries.ignored(delivery.id, event.reason)
+                await self._deliveries.ignored(delivery.id, reason=event.reason)
             else:
                 groups[event.key].append((delivery, event))
         async with asyncio.TaskGroup() as tasks:
@@ -153,8 +153,8 @@ class Dispatcher:
         if accepted:
             self._note_accepted([each for each, _ in run], now)
         else:
-            for each, _ in run:
-                await self._deliveries.ignored(each.id, f"No preview of it runs, and {kind(event)!r} starts none.")
+            reason = f"No preview of it runs, and {kind(event)!r} starts none."
+            await self._deliveries.ignored(*(each.id for each, _ in run), reason=reason)
         self._metrics.handed.labels("accepted" if accepted else "nobody").inc(len(run))
         return True
 
