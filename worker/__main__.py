@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 
 import uvicorn
 from temporalio.client import Client
@@ -81,27 +82,25 @@ async def _connect(stop: asyncio.Event) -> Client | None:
 
 def _workers(client: Client, settings: Settings, gateways: Gateways, progress: Progress) -> list[Worker]:
     activities = assemble(gateways, options_of(settings))
-    common = {
-        "interceptors": [ContextInterceptor(progress)],
-        "graceful_shutdown_timeout": settings.worker.graceful_shutdown,
-        "max_heartbeat_throttle_interval": BEAT,
-        "default_heartbeat_throttle_interval": BEAT,
-    }
+    worker = partial(
+        Worker,
+        client,
+        interceptors=[ContextInterceptor(progress)],
+        graceful_shutdown_timeout=settings.worker.graceful_shutdown,
+        max_heartbeat_throttle_interval=BEAT,
+        default_heartbeat_throttle_interval=BEAT,
+    )
     return [
-        Worker(
-            client,
+        worker(
             task_queue=settings.task_queue,
             workflows=WORKFLOWS,
             activities=activities.common,
             max_cached_workflows=settings.worker.max_cached_workflows,
-            **common,  # type: ignore[arg-type]
         ),
-        Worker(
-            client,
+        worker(
             task_queue=builds_queue(settings.task_queue),
             activities=activities.builds,
             max_concurrent_activities=settings.worker.concurrent_builds,
-            **common,  # type: ignore[arg-type]
         ),
     ]
 

@@ -184,8 +184,11 @@ def _table(figures: dict[str, Figures]) -> Table:
 
 
 def _write(figures: dict[str, Figures]) -> None:
-    content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "unit": "s"}
-    content["samples"] = {name: _rounded(measured) for name, measured in figures.items()}  # type: ignore[assignment]
+    content = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "unit": "s",
+        "samples": {name: _rounded(measured) for name, measured in figures.items()},
+    }
     FIGURES.write_text(json.dumps(content, indent=2) + "\n")
 
 

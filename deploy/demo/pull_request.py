@@ -112,8 +112,8 @@ class PullRequest:
                 time.sleep(POLL_SECONDS)
         seconds = time.time() - self._began()
         eventually(lambda: not platform.namespaces(namespace), 5, lambda: f"The namespace {namespace} is still there.")
-        for what, left in (("volumes", platform.volumes), ("images", platform.images)):
-            eventually(lambda left=left: not left(namespace), 30, lambda what=what: f"{namespace} left {what} behind.")  # type: ignore[misc]
+        eventually(lambda: not platform.volumes(namespace), 30, lambda: f"{namespace} left volumes behind.")
+        eventually(lambda: not platform.images(namespace), 30, lambda: f"{namespace} left images behind.")
         eventually(lambda: self._is_deleted(progress), 30, lambda: f"The API doesn't call it Deleted: {self._seen()}")
         return seconds
 

@@ -27,6 +27,14 @@ IS_OURS = f"k.startsWith({quoted(BEGINNING)})"
 IS_BOOKKEEPING = f"{IS_OURS} && !(k in [{', '.join(map(quoted, IDENTITY_LABELS.values()))}])"
 
 
+BEFORE_AND_AFTER = {
+    "labels": marks("object", LABELS),
+    "labelsBefore": marks("oldObject", LABELS),
+    "annotations": marks("object", ANNOTATIONS),
+    "annotationsBefore": marks("oldObject", ANNOTATIONS),
+}
+
+
 def _whose(what: str, own: str) -> Check:
     return Check(
         f"variables.{what} in ['', variables.{what}Before, variables.{what}Own]",
@@ -48,12 +56,7 @@ MARKS = Policy(
     name="catalyst-guard-marks",
     match=IN_ENVIRONMENTS | EVERYTHING,
     conditions=IS_HELD,
-    variables={
-        "labels": marks("object", LABELS),
-        "labelsBefore": marks("oldObject", LABELS),
-        "annotations": marks("object", ANNOTATIONS),
-        "annotationsBefore": marks("oldObject", ANNOTATIONS),
-    },
+    variables=BEFORE_AND_AFTER,
     checks=(
         Check(
             f"{unchanged('variables.labels', 'variables.labelsBefore', IS_BOOKKEEPING)} && "

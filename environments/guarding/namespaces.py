@@ -2,19 +2,17 @@
 
 from environments import labels
 from environments.admission import (
-    ANNOTATIONS,
     LABELS,
     NAME,
     Check,
     Policy,
     mark,
-    marks,
     quoted,
     rule,
     unchanged,
 )
 from environments.guarding.callers import IS_HELD, IS_PRODUCT, PREFIX
-from environments.guarding.marks import BEGINNING, IS_OURS
+from environments.guarding.marks import BEFORE_AND_AFTER, BEGINNING, IS_OURS
 
 NAMESPACES = Policy(
     name="catalyst-guard-namespaces",
@@ -37,12 +35,7 @@ NAMESPACE_MARKS = Policy(
     name="catalyst-guard-namespace-marks",
     match={"resourceRules": [rule("core", "namespaces", "CREATE UPDATE")]},
     conditions={"is-not-the-product": f"!{IS_PRODUCT}"},
-    variables={
-        "labels": marks("object", LABELS),
-        "labelsBefore": marks("oldObject", LABELS),
-        "annotations": marks("object", ANNOTATIONS),
-        "annotationsBefore": marks("oldObject", ANNOTATIONS),
-    },
+    variables=BEFORE_AND_AFTER,
     checks=(
         Check(
             f"{unchanged('variables.labels', 'variables.labelsBefore', IS_OURS)} && "
