@@ -16,6 +16,13 @@ LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 HEALTHY_SECONDS = 60
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m alone` and `-m "not alone"`: waiting for each other in one run would leave processes idle."""
+    for item in items:
+        if "platform_alone" in getattr(item, "fixturenames", ()):
+            item.add_marker("alone")
+
+
 @pytest.fixture
 def platform() -> Iterator[Platform]:
     with _platform(fcntl.LOCK_SH) as running:

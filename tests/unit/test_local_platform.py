@@ -36,6 +36,9 @@ COMMIT
 :KUBE-POD-FW-2YIW - [0:0]
 -A FORWARD -m comment --comment "kube-router netpol - TEMCG2JMHZYE7H7T" -j KUBE-ROUTER-FORWARD
 -A FORWARD -d 10.244.0.0/16 -m comment --comment catalyst -j ACCEPT
+-A FORWARD -i catalyst-build -j ACCEPT
+-A FORWARD -o cni0 -j ACCEPT
+-A FORWARD -i docker0 -j ACCEPT
 -A FORWARD -m comment --comment "catalyst-clone, somebody else's" -j ACCEPT
 -A KUBE-ROUTER-FORWARD -d 10.244.0.2/32 -j KUBE-POD-FW-2YIW
 COMMIT
@@ -51,6 +54,7 @@ KEPT = """\
 COMMIT
 *filter
 :FORWARD DROP [0:0]
+-A FORWARD -i docker0 -j ACCEPT
 -A FORWARD -m comment --comment "catalyst-clone, somebody else's" -j ACCEPT
 COMMIT
 """

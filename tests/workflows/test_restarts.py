@@ -3,11 +3,9 @@
 import asyncio
 
 from environments.model import Phase
-from tests.workflows.world import A, World
+from tests.workflows.world import A, CACHED, World
 
 LIVE = 20
-CACHED = 200
-"""So many at once would replay for minutes on every task; one without a cache is every other test."""
 
 
 async def test_a_rolling_restart_disturbs_none_of_twenty_rollouts(world: World) -> None:

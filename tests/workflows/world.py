@@ -59,6 +59,8 @@ PATIENCE_SECONDS = 60
 """Far more than anything here takes: what doesn't come by then never comes."""
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
+CACHED = 200
+"""Workflows, where every task from the start would be minutes of replaying; the whole history is replayed at the end."""
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 PROXY = Proxy(address="10.0.0.9", first_port=20000, ports=100, secret="s")
 
