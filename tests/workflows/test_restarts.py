@@ -3,7 +3,7 @@
 import asyncio
 
 from environments.model import Phase
-from tests.workflows.world import A, CACHED, World
+from tests.workflows.world import CACHED, A, World
 
 LIVE = 20
 
