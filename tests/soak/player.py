@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
+
 from deploy.demo.samples import prebuilt_saying
 from deploy.local.people import PeopleRefused
 from tests.e2e.world import Platform, Preview, sample, until
@@ -67,7 +69,7 @@ class Player:
         path = f"/api/v1/environments/{preview.namespace}/{act.value}"
         try:
             self._platform.api.post(path, json={})
-        except OSError:
+        except httpx.TransportError:
             self.done[f"{act.value} unanswered"] += 1
 
     def _wait(self, preview: Preview) -> None:
