@@ -31,6 +31,9 @@ LOG = logging.getLogger("catalyst.worker")
 CONNECT_AGAIN_SECONDS = 2.0
 STUCK_AFTER = 4
 """Reconcile intervals without any finished activity."""
+WORKFLOW_TASKS_AT_ONCE = 8
+"""They only compute. After a restart every workflow is replayed: all of them at once would each take longer than the ten
+seconds of a workflow task, and begin again and again."""
 BEAT = timedelta(seconds=1)
 """Heartbeats are passed on this often: a cancellation reaches an activity no later."""
 
@@ -96,6 +99,7 @@ def _workers(client: Client, settings: Settings, gateways: Gateways, progress: P
             workflows=WORKFLOWS,
             activities=activities.common,
             max_cached_workflows=settings.worker.max_cached_workflows,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         ),
         worker(
             task_queue=builds_queue(settings.task_queue),

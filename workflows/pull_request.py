@@ -181,9 +181,17 @@ class PullRequestWorkflow:
         self._pull_request = await self._look()
         decision = decide(self._pull_request, self._wishes)
         self._is_settled = await self._carry_out(decision)
-        if isinstance(decision, Remove) and decision.is_final and self._is_settled and await self._stays_over():
+        if isinstance(decision, Remove) and decision.is_final and self._is_settled:
+            return await self._end(decision.message)
+        return None
+
+    async def _end(self, message: Message) -> Message | None:
+        """The message, when it stays the last one."""
+        if await self._stays_over():
             await self._reporting.say_goodbye()
-            return decision.message if not self._news else None
+            return message if not self._news else None
+        if workflow.patched("reopened-unheard"):
+            self._news = True  # what was seen is acted on at once: the webhook that would tell may be lost
         return None
 
     def _note_failure(self, error: ActivityError) -> None:

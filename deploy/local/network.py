@@ -32,7 +32,7 @@ OURS = r"KUBE-|CNI-|CATALYST"
 """Prefixes of the chains of kube-proxy, kubelet, the policy controller, CNI and ourselves."""
 _CHAIN = re.compile(rf"^:(?:{OURS})")
 _RULE = re.compile(
-    rf'^-A (?:{OURS})|-[jg] (?:{OURS})|-[io] (?:{POD_BRIDGE}|catalyst[-\w]*) '
+    rf"^-A (?:{OURS})|-[jg] (?:{OURS})|-[io] (?:{POD_BRIDGE}|catalyst[-\w]*) "
     rf'|--comment "?{COMMENT}"?(?: |$)|--comment "?(?:cni|kube-router)'
 )
 """Whatever names a bridge of ours is ours too, also when an earlier version made it."""

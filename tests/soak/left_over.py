@@ -29,6 +29,7 @@ def _now(previews: list[Preview]) -> dict[str, list[str]]:
         "environments": [each.namespace for each in previews if (each.home, each.resource.name) in resources],
         "volumes": [name for name, claim in claims if claim.get("namespace") in ours],
         "images": [name for each in previews for name in machine.images_of(each.namespace)],
-        "comments": [each.namespace for each in previews if "Torn down" not in each.comment()],
-        "workflows": [name for each in previews for name in each.running()],
+        # Nobody heard of a pull request that was closed while the API was away: there is nothing to tell, nor to run.
+        "comments": [each.namespace for each in previews if (said := each.comment()) and "Torn down" not in said],
+        "workflows": [name for each in previews for name in each.running() if not name.endswith(": ")],
     }

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from activities.protocols import Answer, ObjectRef
-from environments.model import CommitSha, Phase
+from environments.model import CommitSha, Phase, PullRequest
 from environments.work import Request
 from tests.workflows.world import A, B, C, World
 from workflows.environment import EnvironmentWorkflow
@@ -113,6 +113,22 @@ async def test_reopened_during_teardown_gets_a_new_environment(world: World) -> 
     world.cluster.hang_namespaces = False
     await preview.becomes(Phase.READY, A)
     assert preview.report.uid != before
+
+
+async def test_reopened_at_the_last_moment_and_nobody_heard_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by `make soak`: what the last look saw was acted on ten minutes later."""
+    preview = world.opened_unheard()
+    world.forge.close(preview.key)
+    ask = world.forge.pull_request
+
+    async def ask_before_it_is_reopened(repository_id: int, number: int) -> PullRequest | None:
+        found = await ask(repository_id, number)
+        world.forge.reopen(preview.key)
+        return found
+
+    monkeypatch.setattr(world.forge, "pull_request", ask_before_it_is_reopened)
+    await preview.hear_opened()
+    await preview.becomes(Phase.READY, A)
 
 
 async def test_equal_numbers_of_two_teams_do_not_touch_each_other(world: World) -> None:
