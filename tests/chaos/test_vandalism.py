@@ -36,7 +36,7 @@ def test_a_resource_deleted_by_hand_is_torn_down_and_the_pull_request_says_how_t
     words = ("delete", "environments", preview.resource.name, "--namespace", preview.home)
     preview.machine.kubectl(*words, "--wait=false")
     preview.is_removed()
-    preview.says("somebody who deleted its Environment resource", "retry")
+    preview.says("somebody who deleted its Environment resource", "Retry")
     preview.machine.signal(preview.workflow_ids()[0], "retry", {"by": "kim"})
     preview.becomes("Ready")
     _closes(preview)
