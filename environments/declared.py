@@ -95,6 +95,16 @@ def override_object(
     """What the manager `catalyst-override` applies: what it holds already, with what `request` (an OverrideRequest's
     fields) sets; an empty text takes one back. `stored` None: everything is taken back first."""
     held = _held(stored) if stored is not None else Overrides()
+    return {
+        "apiVersion": labels.API_VERSION,
+        "kind": "Environment",
+        "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid},
+        "spec": override_spec(held, request),
+    }
+
+
+def override_spec(held: Overrides, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What is held already, with what `request` sets, as a spec has it; an empty text takes one back."""
     variables = {each.name: each.value for each in held.env} | (request.get("env") or {})
     wanted = {
         field: _chosen(request.get(field), getattr(held, field)) for field in ("command", "workdir", "image", "tag")
@@ -106,13 +116,7 @@ def override_object(
         "ports": [{"containerPort": port}] if port else None,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
     }
-    spec = {"devCommand": wanted["command"], "workdir": wanted["workdir"], "config": _given(config)}
-    return {
-        "apiVersion": labels.API_VERSION,
-        "kind": "Environment",
-        "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid},
-        "spec": _given(spec),
-    }
+    return _given({"devCommand": wanted["command"], "workdir": wanted["workdir"], "config": _given(config)})
 
 
 # --- overrides ---------------------------------------------------------------------------------------------------
@@ -120,16 +124,20 @@ def override_object(
 
 def _overrides(stored: KubernetesObject, notes: list[str]) -> Overrides:
     """All that somebody else than detection holds; an object without managedFields was written by people."""
-    return _read(stored, lambda path: managers_of(stored, path) != {labels.DETECTION_MANAGER}, notes)
+    return read_overrides(
+        _mapping(stored.get("spec")), lambda path: managers_of(stored, path) != {labels.DETECTION_MANAGER}, notes
+    )
 
 
 def _held(stored: KubernetesObject) -> Overrides:
     """All that our override manager holds."""
-    return _read(stored, lambda path: labels.OVERRIDE_MANAGER in managers_of(stored, path), [])
+    return read_overrides(
+        _mapping(stored.get("spec")), lambda path: labels.OVERRIDE_MANAGER in managers_of(stored, path), []
+    )
 
 
-def _read(stored: KubernetesObject, is_wanted: Callable[[Path], bool], notes: list[str]) -> Overrides:
-    spec = _mapping(stored.get("spec"))
+def read_overrides(spec: Mapping[str, Any], is_wanted: Callable[[Path], bool], notes: list[str]) -> Overrides:
+    """`is_wanted` is asked for each field, by its path in an Environment; what makes no sense is left out with a note."""
     config = _mapping(spec.get("config"))
     ports = config.get("ports")
     first_port = _mapping(ports[0]).get("containerPort") if isinstance(ports, list) and ports else None

@@ -5,6 +5,7 @@ from typing import Any
 
 from environments import labels
 from environments.model import CommitSha, Condition, EnvironmentKey, KubernetesObject, Phase, Step, Value
+from environments.overriding import Overridden
 
 
 class EnvironmentReport(Value):
@@ -29,6 +30,8 @@ class EnvironmentReport(Value):
     message: str = ""
     """One sentence for people."""
     notes: tuple[str, ...] = ()
+    overridden: tuple[Overridden, ...] = ()
+    """What people set instead of what was detected, and who."""
     failed_log: str | None = None
     """Log id (store.logs) whose tail explains the failure."""
     updated_at: datetime | None = None

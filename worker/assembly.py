@@ -88,7 +88,15 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     living_health = LivingHealth(gateways.sidecars, logs)
-    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
+    environment = EnvironmentActivities(
+        cluster=cluster,
+        guards=guards,
+        living=living_health,
+        probe=gateways.probe,
+        index=gateways.index,
+        audit=gateways.audit,
+        owners=gateways.owners,
+    )
     teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
     answering = Answering(gateways.probe, options.address)
     waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)

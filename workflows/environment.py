@@ -119,7 +119,7 @@ class EnvironmentWorkflow:
     @override_now.validator
     def _may_override(self, request: OverrideRequest) -> None:
         self._refuse_if_deleting()
-        if not request.reset and request.model_dump(exclude={"by", "reason"}, exclude_defaults=True) == {}:
+        if not request.reset and request.model_dump(exclude={"by", "reason", "scope"}, exclude_defaults=True) == {}:
             raise ApplicationError("Nothing to set: give command, workdir, port, env, image or tag.", type="Empty")
 
     @workflow.update(name="close")
@@ -187,7 +187,12 @@ class EnvironmentWorkflow:
             pull_request=seen.pull_request,
             deleting_since=None,
         )
-        memory.report(uid=seen.uid or "", generation=seen.generation, namespace=seen.namespace or "")
+        memory.report(
+            uid=seen.uid or "",
+            generation=seen.generation,
+            namespace=seen.namespace or "",
+            overridden=seen.overridden,
+        )
 
     async def _bring_forward(self, seen: Observation) -> None:
         if seen.problem or seen.target is None or seen.identity is None or seen.namespace is None:
