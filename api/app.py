@@ -32,7 +32,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     metrics = Metrics()
     app.state.parts = parts
     app.state.metrics = metrics
-    app.state.dispatcher = Dispatcher(parts.deliveries, parts.owners, metrics)
+    app.state.dispatcher = Dispatcher(parts.deliveries, parts.index, parts.owners, metrics)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_error_handlers(app)
     for module in (webhooks, health, environments, logs, commands):

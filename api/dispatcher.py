@@ -15,11 +15,12 @@ from itertools import groupby
 import structlog
 
 from activities.protocols import GatewayError, Owners
-from api.events import Event, Ignored, PullRequestEvent, parse_event
+from api.events import Event, Ignored, PullRequestEvent, PushEvent, parse_event
 from api.metrics import Metrics
-from environments.model import PullRequestKey
+from environments.model import BranchKey, PullRequestKey
 from environments.work import Request
 from store.deliveries import Deliveries, Delivery
+from store.index import DatabaseIndex
 
 PAGE = 200
 AT_ONCE = 8
@@ -34,10 +35,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 
 log = structlog.get_logger()
 
+Subject = PullRequestKey | BranchKey
+Handable = PullRequestEvent | PushEvent
+
 
 @dataclass
 class Pause:
-    """After a failure of one pull request's delivery."""
+    """After a failure of one subject's delivery."""
 
     seconds: float = FIRST_PAUSE
     until: float = 0.0
@@ -52,7 +56,7 @@ class Pause:
 class Round:
     """What became of one page."""
 
-    held: set[PullRequestKey]
+    held: set[Subject]
     """Their later deliveries must not overtake the one that failed or pauses."""
     accepted: list[int] = field(default_factory=list)
     """Deliveries, not yet noted as handed."""
@@ -62,13 +66,14 @@ class Round:
 class Dispatcher:
     """One per process; `run` until cancelled."""
 
-    def __init__(self, deliveries: Deliveries, owners: Owners, metrics: Metrics) -> None:
+    def __init__(self, deliveries: Deliveries, index: DatabaseIndex, owners: Owners, metrics: Metrics) -> None:
         self._deliveries = deliveries
+        self._index = index
         self._owners = owners
         self._metrics = metrics
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._pauses: dict[PullRequestKey, Pause] = {}
+        self._pauses: dict[Subject, Pause] = {}
 
     def wake(self) -> None:
         """Something was stored."""
@@ -92,7 +97,7 @@ class Dispatcher:
 
     async def hand_on(self) -> None:
         """One pass over all that waits. Raises DatabaseUnavailable."""
-        held: set[PullRequestKey] = set()
+        held: set[Subject] = set()
         page: Sequence[Delivery] = ()
         while page := await self._deliveries.pending(PAGE, page[-1].id if page else 0):
             done = await self._hand_page(page, held)
@@ -100,15 +105,15 @@ class Dispatcher:
             if len(page) < PAGE or (done.failed and not done.accepted):
                 break
 
-    async def _hand_page(self, page: Sequence[Delivery], held: set[PullRequestKey]) -> Round:
+    async def _hand_page(self, page: Sequence[Delivery], held: set[Subject]) -> Round:
         now = Round(held)
-        groups: dict[PullRequestKey, list[tuple[Delivery, PullRequestEvent]]] = defaultdict(list)
+        groups: dict[Subject, list[tuple[Delivery, Handable]]] = defaultdict(list)
         for delivery in page:
             event = _event(delivery)
-            if isinstance(event, PullRequestEvent):
-                groups[event.key].append((delivery, event))
-            else:
+            if isinstance(event, Ignored):
                 await self._deliveries.ignored(delivery.id, event.reason)
+            else:
+                groups[event.key].append((delivery, event))
         async with asyncio.TaskGroup() as tasks:
             for key, group in groups.items():
                 tasks.create_task(self._hand_group(key, group, now))
@@ -117,9 +122,7 @@ class Dispatcher:
             await self._deliveries.handed(*now.accepted)
         return now
 
-    async def _hand_group(
-        self, key: PullRequestKey, group: Sequence[tuple[Delivery, PullRequestEvent]], now: Round
-    ) -> None:
+    async def _hand_group(self, key: Subject, group: Sequence[tuple[Delivery, Handable]], now: Round) -> None:
         """In order, and none after one that failed."""
         pause = self._pauses.get(key)
         if key in now.held or (pause and pause.until > time.monotonic()):
@@ -127,7 +130,7 @@ class Dispatcher:
             return
         async with self._slots:
             # Redeliveries and bursts of pushes say the same: the last of a run speaks for it.
-            for _, run in groupby(group, lambda each: each[1].action):
+            for _, run in groupby(group, lambda each: kind(each[1])):
                 if not await self._hand(list(run), now):
                     now.failed += 1
                     now.held.add(key)
@@ -135,7 +138,7 @@ class Dispatcher:
                     return
         self._pauses.pop(key, None)
 
-    async def _hand(self, run: Sequence[tuple[Delivery, PullRequestEvent]], now: Round) -> bool:
+    async def _hand(self, run: Sequence[tuple[Delivery, Handable]], now: Round) -> bool:
         delivery, event = run[-1]
         try:
             async with asyncio.timeout(CALL.total_seconds()):
@@ -151,7 +154,7 @@ class Dispatcher:
             self._note_accepted([each for each, _ in run], now)
         else:
             for each, _ in run:
-                await self._deliveries.ignored(each.id, f"No preview of it runs, and {event.action!r} starts none.")
+                await self._deliveries.ignored(each.id, f"No preview of it runs, and {kind(event)!r} starts none.")
         self._metrics.handed.labels("accepted" if accepted else "nobody").inc(len(run))
         return True
 
@@ -160,14 +163,19 @@ class Dispatcher:
             now.accepted.append(delivery.id)
             self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
 
-    async def _wake(self, delivery: Delivery, event: PullRequestEvent) -> bool:
+    async def _wake(self, delivery: Delivery, event: Handable) -> bool:
+        request = Request(by=event.sender, delivery=delivery.delivery)
+        if isinstance(event, PushEvent):
+            return await self._wake_branch(event.key, request)
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
-        return await self._owners.wake_pull_request(
-            event.key,
-            signal,
-            Request(by=event.sender, delivery=delivery.delivery),
-            may_start=event.action in ("opened", "reopened", "synchronized"),
-        )
+        may_start = event.action in ("opened", "reopened", "synchronized")
+        return await self._owners.wake_pull_request(event.key, signal, request, may_start=may_start)
+
+    async def _wake_branch(self, branch: BranchKey, request: Request) -> bool:
+        """Seconds sooner than the forge's event for the pull request, which comes besides and alone may start one."""
+        keys = await self._index.pull_requests_of(branch)
+        woken = [await self._owners.wake_pull_request(key, "look", request, may_start=False) for key in keys]
+        return any(woken)
 
     async def _wait(self) -> None:
         """Until something is stored, a pause is over, or it is time to look for what others stored."""
@@ -177,6 +185,10 @@ class Dispatcher:
             await asyncio.wait_for(self._news.wait(), seconds)
         except TimeoutError:
             pass  # nothing new here: what waits is looked at again
+
+
+def kind(event: Handable) -> str:
+    return event.action if isinstance(event, PullRequestEvent) else event.type
 
 
 def _event(delivery: Delivery) -> Event:

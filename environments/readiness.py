@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from environments import labels
-from environments.containers import Trouble, trouble_of
+from environments.containers import REPEATED, Trouble, trouble_of, trouble_of_evicted
 from environments.model import KubernetesObject, Phase, Value
 from environments.plan import rollout_of
 
@@ -61,6 +61,7 @@ def judge(rollout: int, deployments: Sequence[KubernetesObject], pods: Sequence[
         _no_deployment(deployments),
         *(_refused(deployment, rollout) for deployment in deployments),
         _in_trouble(own, is_final=True),
+        _thrown_out(rollout, pods),
         *(_gave_up(deployment, rollout) for deployment in deployments),
         _in_trouble(own, is_final=False),
         *(_unfinished(deployment, rollout) for deployment in deployments),
@@ -154,6 +155,17 @@ def _in_trouble(pods: Iterable[KubernetesObject], *, is_final: bool) -> Readines
         if trouble is not None and trouble.is_final == is_final:
             return _readiness(trouble, pod)
     return None
+
+
+def _thrown_out(rollout: int, pods: Iterable[KubernetesObject]) -> Readiness | None:
+    """The kubelet's word for what used too much disk; the pod stays as its witness, and another is begun."""
+    evicted = [pod for pod in pods if rollout_of(pod) == rollout and trouble_of_evicted(pod)]
+    if len(evicted) < REPEATED:
+        return None
+    newest = max(evicted, key=lambda pod: str((pod.get("status") or {}).get("startTime", "")))
+    trouble = trouble_of_evicted(newest)
+    assert trouble is not None
+    return _readiness(trouble, newest)
 
 
 def _readiness(trouble: Trouble, pod: KubernetesObject) -> Readiness:

@@ -266,6 +266,8 @@ class Publication(Value):
     identity: EnvironmentIdentity | None
     """None: it lies where no environment can be; its status says so, and the index has no row for it."""
     pull_request: PullRequestKey | None
+    branch: str = ""
+    """Of the newest rollout; empty before the first."""
     report: EnvironmentReport
 
 

@@ -17,7 +17,7 @@ const (
 )
 
 // layOrigin makes what `git push` in the terminal pushes to: a repository that shares the working tree's objects, and whose
-// hook asks the worker to push to the forge (docs/decisions/0014). All of it lies where the application can change it: what
+// hook asks the worker to push to the forge (docs/decisions/0016). All of it lies where the application can change it: what
 // comes out of it is a wish, which the worker judges.
 func layOrigin(p places) error {
 	shared, err := os.OpenRoot(p.shared)

@@ -169,7 +169,7 @@ func (r *repository) pack(base, head string, most int64) (sent, error) {
 	if err != nil {
 		return about, err
 	}
-	about.Files = files[:min(len(files), mostFilesTold)]
+	about.Files = append(about.Files, files[:min(len(files), mostFilesTold)]...)
 	about.PackBytes, err = r.writePack(base, head, most)
 	return about, err
 }

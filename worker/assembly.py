@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from activities.answering import Answering
 from activities.checkouts import Checkouts
+from activities.egress import Egress
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
 from activities.living import LivingActivities
@@ -32,6 +33,8 @@ from activities.report import ReportActivities
 from activities.rollout import RolloutActivities
 from activities.teardown import TeardownActivities
 from activities.waiting import WaitingActivities
+from environments.egress import Proxy
+from environments.fetching import Mirrors
 from environments.model import PlatformAddress, PlatformImages
 from workflows.environment import EnvironmentWorkflow
 from workflows.pull_request import PullRequestWorkflow
@@ -68,6 +71,9 @@ class Options:
     """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
     images: PlatformImages = field(default_factory=PlatformImages)
     ca_bundle: str | None = None
+    proxy: Proxy | None = None
+    """The only way outside; None: everything outside is open."""
+    mirrors: Mirrors = field(default_factory=Mirrors)
     api_url: str = "http://localhost:8700"
     start_timeout: timedelta = timedelta(minutes=5)
     build_timeout: timedelta = timedelta(minutes=20)
@@ -85,7 +91,8 @@ class Activities(NamedTuple):
 
 def assemble(gateways: Gateways, options: Options) -> Activities:
     cluster, forges, logs = gateways.cluster, gateways.forges, gateways.logs
-    guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
+    egress = Egress(cluster, options.proxy, options.mirrors, options.address.domain)
+    guards = Guards(cluster, options.address, ingress_address=options.ingress_address, egress=egress)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     living_health = LivingHealth(gateways.sidecars, logs)
     environment = EnvironmentActivities(
@@ -121,6 +128,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
         registry=gateways.registry,
         logs=logs,
         images=options.images,
+        egress=egress,
         ca_bundle=options.ca_bundle,
         build_timeout=options.build_timeout,
     )

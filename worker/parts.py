@@ -16,6 +16,7 @@ from gateways.source.branches import GitBranches
 from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
+from settings.egress import mirrors_of, proxy_of
 from settings.settings import IngressSettings, Settings
 from store.audit import DatabaseAudit
 from store.database import open_database
@@ -58,6 +59,8 @@ def options_of(settings: Settings) -> Options:
         ingress_address=settings.ingress.pod_address,
         images=PlatformImages(shell=settings.images.shell, sidecar=settings.images.sidecar),
         ca_bundle=settings.ca_bundle.read_text() if settings.ca_bundle else None,
+        proxy=proxy_of(settings),
+        mirrors=mirrors_of(settings),
         api_url=settings.api.public_url,
         start_timeout=settings.rollout.start_timeout,
         build_timeout=settings.builder.timeout,

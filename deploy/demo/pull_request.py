@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.demo.platform import POLL_SECONDS, Json, NotAsExpected, Platform, eventually, host_of
+from deploy.demo.platform import POLL_SECONDS, Delivery, Json, NotAsExpected, Platform, eventually, host_of
 from environments import names
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -36,7 +36,7 @@ class PullRequest:
         self.platform, self.owner, self.name = platform, owner, name
         self.number = 0
         self.sha = ""
-        self._repository = 0
+        self.repository_id = 0
         self._asked = self._answered = self._glanced = 0.0
 
     @property
@@ -51,7 +51,7 @@ class PullRequest:
 
     def open(self, files: Mapping[str, str]) -> None:
         people = self.platform.people
-        self._repository = people.create_repository(self.owner, self.name)
+        self.repository_id = people.create_repository(self.owner, self.name)
         people.push(self.owner, self.name, "main", {"README.md": f"# {self.name}\n"}, "Begin")
         self.sha = people.push(self.owner, self.name, BRANCH, files, "The change")
         self._asked = time.time()
@@ -147,9 +147,13 @@ class PullRequest:
         found = self._environment(progress)
         return found is not None and found["phase"] == "Deleted"
 
+    def first_delivery(self) -> Delivery | None:
+        """Of the newest thing that people did to it."""
+        return self.platform.first_delivery(self.repository_id, self._asked)
+
     def _began(self) -> float:
-        delivered = self.platform.first_delivery(self._repository, self._asked)
-        return min(self._answered, delivered or self._answered)
+        delivered = self.first_delivery()
+        return min(self._answered, delivered.received) if delivered else self._answered
 
     def _seen(self) -> str:
         found = self.platform.environment(self.namespace)

@@ -51,7 +51,7 @@ def test_what_doesnt_build_upon_the_branch_is_refused_and_said(platform: Platfor
     preview.becomes("Ready")
     preview.runs("cd /code && git commit --quiet --amend --message='Another past'")
     with pytest.raises(CommandFailed, match="don't build upon change"):
-        preview.runs("cd /code && git push --force 2>&1 >&2", seconds=PUSH_SECONDS)
+        preview.runs("cd /code && git push --force", seconds=PUSH_SECONDS)
     assert platform.people.head(preview.repository.team, preview.repository.name, "change") == preview.head
     preview.closed()
     preview.is_gone()

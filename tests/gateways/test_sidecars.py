@@ -170,9 +170,16 @@ class RealWorld:
 
     async def _typed(self, line: str) -> str:
         """In the application's container."""
+        await until(lambda: self._is_running("app"), "the application's container runs")
         words = ("sh", "-c", line)
         async with execute(self._cluster.transport, self.pod.namespace, self.pod.name, "app", words) as program:
             return b"".join([chunk async for chunk in program.output()]).decode()
+
+    async def _is_running(self, container: str) -> bool:
+        """It is started after the sidecar."""
+        found = await self._cluster.get(ObjectRef(POD, self.pod.namespace, self.pod.name))
+        statuses = ((found or {}).get("status") or {}).get("containerStatuses") or ()
+        return any(each["name"] == container and "running" in each["state"] for each in statuses)
 
     async def _is_started(self) -> bool:
         found = await self._cluster.get(ObjectRef(POD, self.pod.namespace, self.pod.name))
