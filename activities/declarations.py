@@ -31,6 +31,7 @@ async def declared_for(cluster: Cluster, request: RolloutRequest) -> DeclaredEnv
 
 
 async def project_of(cluster: Cluster, declared: DeclaredEnvironment) -> KubernetesObject | None:
+    """The Project resource; None also where the environment lies in no project's namespace."""
     if declared.identity is None:
         return None
     return await cluster.get(project_ref(names.team_namespace(declared.identity.team), declared.project))

@@ -243,8 +243,10 @@ def _overridden(view: CommentView) -> str:
 
 
 def _override(told: Overridden) -> str:
-    """A line that says for whom, and how it ends."""
-    fields = ", ".join(code(field, MAX_DETAIL) for field in told.fields)
+    """A line that says for whom, by whom and since when."""
+    fields = ", ".join(code(field, MAX_DETAIL) for field in told.fields) + (
+        f" and {told.more} more" if told.more else ""
+    )
     whose = "for this environment" if told.scope == "environment" else "for the project"
     by = f" by {inline(told.by, MAX_DETAIL)}" if told.by else " by an edit of the resource"
     at = f" at {_time(told.at)}" if told.at else ""

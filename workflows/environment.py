@@ -9,8 +9,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.environment import EnvironmentActivities
+    from activities.overriding import OverrideActivities
     from environments.model import Message, Phase
     from environments.names import pull_request_workflow_id
+    from environments.overriding import override_refusal
     from environments.work import (
         DeleteRequest,
         Observation,
@@ -119,8 +121,8 @@ class EnvironmentWorkflow:
     @override_now.validator
     def _may_override(self, request: OverrideRequest) -> None:
         self._refuse_if_deleting()
-        if not request.reset and request.model_dump(exclude={"by", "reason", "scope"}, exclude_defaults=True) == {}:
-            raise ApplicationError("Nothing to set: give command, workdir, port, env, image or tag.", type="Empty")
+        if why := override_refusal(request.model_dump()):
+            raise ApplicationError(why, type="NotSet")
 
     @workflow.update(name="close")
     async def close_now(self, request: Request) -> str:
@@ -240,7 +242,7 @@ class EnvironmentWorkflow:
             raise ApplicationError("The environment is not there yet: try again in a moment.", type="NotYet")
         work = OverrideWork(key=self._memory.key, uid=self._memory.state.uid, request=request)
         return await workflow.execute_activity_method(
-            EnvironmentActivities.override, work, start_to_close_timeout=CALL, retry_policy=FEW
+            OverrideActivities.override, work, start_to_close_timeout=CALL, retry_policy=FEW
         )
 
     async def _close(self, request: Request) -> str:

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.calling import FEW, HEARTBEAT, beside, sentence
 
 MOST_PENDING = 5
+"""Pushes of one environment that wait: whoever is in its pod may ask without end."""
 PUSH = timedelta(minutes=2)
 """Above the activity's own patience, which has the better sentence."""
 

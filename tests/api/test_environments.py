@@ -201,8 +201,14 @@ async def test_what_is_overridden_is_told_with_who_and_when(api: Api) -> None:
     report = EnvironmentReport.model_validate(known.report).model_copy(update={"overridden": (told,)})
     await api.parts.index.put(known.model_copy(update={"report": report.model_dump(mode="json")}))
     answer = await api.client.get(f"/api/v1/environments/{PREVIEW}")
-    expected = {"scope": "environment", "fields": ["command"], "by": "ada", "at": "2026-01-01T12:00:00Z"}
-    assert answer.json()["overridden"] == [expected]
+    [found] = answer.json()["overridden"]
+    assert found == {
+        "scope": "environment",
+        "fields": ["command"],
+        "more": 0,
+        "by": "ada",
+        "at": "2026-01-01T12:00:00Z",
+    }
 
 
 async def test_a_push_is_passed_on_with_its_message_and_recorded(api: Api) -> None:

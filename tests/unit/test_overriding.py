@@ -9,38 +9,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments import labels
-from environments.declared import override_object, parse_environment
+from environments.declared import parse_environment
 from environments.model import KubernetesObject
 from environments.overriding import (
+    MOST_TOLD,
     Overridden,
+    environment_override,
     overridden,
-    project_override_object,
-    project_overrides,
-    signature,
-    signed,
+    override_refusal,
+    project_override,
     with_project,
 )
 from environments.work import OverrideRequest
-from tests.unit.test_declared import KEY, UID, home, stored
+from tests.unit.test_declared import home, stored
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ADA = signature("ada", NOON)
+ONE = datetime(2026, 1, 1, 13, tzinfo=UTC)
+BOB = {"by": "bob", "at": "2026-01-01T12:00:00Z"}
+ADA = {"by": "ada", "at": "2026-01-01T13:00:00Z"}
 
 
-def project(overrides: Any = None, held: dict[str, Any] | None = None, told: Any = None) -> KubernetesObject:
-    fields = {"f:spec": {"f:overrides": held or {}}}
+def environment(spec: Any = None, held: Any = None, told: Any = None) -> KubernetesObject:
+    return stored(
+        spec or {},
+        (labels.OVERRIDE_MANAGER, held or {}),
+        namespace="acme-shop",
+        resourceVersion="5",
+        annotations={labels.OVERRIDDEN: told if isinstance(told, str) else json.dumps(told)},
+    )
+
+
+def project(overrides: Any = None, held: Any = None, told: Any = None) -> KubernetesObject:
     metadata = {
         "namespace": "acme",
         "name": "shop",
         "uid": "p-1",
-        "managedFields": [{"manager": labels.OVERRIDE_MANAGER, "fieldsV1": fields}],
-        "annotations": {labels.OVERRIDDEN: json.dumps(told)} if told else {},
+        "resourceVersion": "5",
+        "managedFields": [{"manager": labels.OVERRIDE_MANAGER, "fieldsV1": {"f:spec": {"f:overrides": held or {}}}}],
+        "annotations": {labels.OVERRIDDEN: json.dumps(told)},
     }
-    return {"metadata": metadata, "spec": {"sources": [], **({"overrides": overrides} if overrides else {})}}
+    return {"metadata": metadata, "spec": {"sources": [], "overrides": overrides}}
 
 
-def of_project(request: OverrideRequest, before: KubernetesObject, type: str = "development") -> KubernetesObject:
-    return project_override_object(before, type, request.model_dump(), ADA)
+def by_ada(request: OverrideRequest) -> dict[str, Any]:
+    return request.model_copy(update={"by": "ada"}).model_dump()
+
+
+def of_project(request: OverrideRequest, before: KubernetesObject) -> KubernetesObject:
+    return project_override(before, "development", by_ada(request), ONE)
+
+
+def told_of(own: KubernetesObject, whole: KubernetesObject | None = None) -> tuple[Overridden, ...]:
+    return overridden(own, parse_environment(own, home()), whole)
+
+
+def annotation(written: KubernetesObject) -> Any:
+    return json.loads(written["metadata"]["annotations"][labels.OVERRIDDEN])
+
+
+# --- what counts -------------------------------------------------------------------------------------------------
 
 
 def test_the_environment_wins_field_by_field() -> None:
@@ -55,31 +82,89 @@ def test_the_environment_wins_field_by_field() -> None:
     assert {each.name: each.value for each in found.env} == {"A": "own", "B": "2"}
 
 
+def test_a_tag_of_the_project_s_image_is_none_of_another_image() -> None:
+    whole = project({"development": {"config": {"image": "acme/shop", "tag": "v2"}}})
+    for own, expected in (
+        ({}, ("acme/shop", "v2")),
+        ({"image": "busybox"}, ("busybox", None)),
+        ({"tag": "v3"}, ("acme/shop", "v3")),
+    ):
+        found = with_project(parse_environment(stored({"config": own}), home()), whole).overrides
+        assert (found.image, found.tag) == expected
+
+
 def test_another_type_is_not_meant() -> None:
     whole = project({"staging": {"devCommand": "make"}})
     assert with_project(parse_environment(stored({}), home()), whole).overrides.command is None
 
 
-@given(
-    spec=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda e: st.lists(e) | st.dictionaries(st.text(), e),
-        max_leaves=5,
-    )
+def test_without_a_project_nothing_changes() -> None:
+    declared = parse_environment(stored({"devCommand": "make", "config": {"env": {"B": "1", "A": "2"}}}), home())
+    assert with_project(declared, None) == declared, "or every environment would be rolled out anew"
+
+
+def test_what_makes_no_sense_in_the_project_is_ignored_with_a_note() -> None:
+    whole = project({"development": {"devCommand": "make", "config": {"ports": [{"containerPort": 0}]}}})
+    found = with_project(parse_environment(stored({}), home()), whole)
+    assert (found.overrides.command, found.overrides.port) == ("make", None)
+    [note] = found.notes
+    assert note.startswith("`spec.overrides.development.config.ports` of the Project is ignored: ")
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
 )
-def test_whatever_somebody_wrote_there_is_no_exception(spec: Any) -> None:
-    for overrides in (spec, {"development": spec}, {"development": {"devCommand": spec, "config": spec}}):
-        project_overrides(project(overrides), "development")
-    overridden(
-        stored({}), parse_environment(stored({}), home()), project({"development": {"devCommand": "x"}}, told=spec)
-    )
+
+
+@given(anything=ANYTHING)
+def test_whatever_somebody_wrote_there_is_no_exception(anything: Any) -> None:
+    declared = parse_environment(stored({}), home())
+    for overrides in (
+        anything,
+        {"development": anything},
+        {"development": {"devCommand": anything, "config": anything}},
+    ):
+        with_project(declared, project(overrides))
+        of_project(OverrideRequest(port=1), project(overrides))
+    for told in (anything, {"development": anything}, {"development": [anything]}, [anything]):
+        told_of(environment({"devCommand": "x"}, told=told), project({"development": {"devCommand": "x"}}, told=told))
+        of_project(OverrideRequest(port=1), project({"development": {}}, told=told))
+
+
+# --- what is asked for -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (OverrideRequest(), "Nothing to set"),
+        (OverrideRequest(scope="project", reason="because"), "Nothing to set"),
+        (OverrideRequest(port=70_000), "`spec.config.ports` can't be set to that: "),
+        (OverrideRequest(env={"1 X": "secret"}), "can't be the name of a variable"),
+        (OverrideRequest(command="x" * 5000), "`spec.devCommand` can't be set to that: "),
+    ],
+    ids=str,
+)
+def test_a_request_that_makes_no_sense_is_refused_in_a_sentence(request_: OverrideRequest, words: str) -> None:
+    found = override_refusal(request_.model_dump())
+    assert found is not None
+    assert words in found and found.endswith(".") and "secret" not in found
+
+
+@pytest.mark.parametrize(
+    "request_", [OverrideRequest(reset=True), OverrideRequest(command=""), OverrideRequest(env={"A": ""})], ids=str
+)
+def test_taking_back_and_empty_variables_make_sense(request_: OverrideRequest) -> None:
+    assert override_refusal(request_.model_dump()) is None
 
 
 def test_what_was_set_for_the_project_before_stays_and_for_other_types_too() -> None:
     before = project(
         {"development": {"devCommand": "make dev", "workdir": "theirs"}, "staging": {"workdir": "web"}},
         {"f:development": {"f:devCommand": {}}, "f:staging": {"f:workdir": {}}},
-        {"staging": signature("bob", NOON)},
+        {"development": [BOB | {"fields": ["command"]}], "staging": [BOB | {"fields": ["workdir"]}]},
     )
     written = of_project(OverrideRequest(port=8000), before)
     assert written["spec"] == {
@@ -88,45 +173,85 @@ def test_what_was_set_for_the_project_before_stays_and_for_other_types_too() -> 
             "staging": {"workdir": "web"},
         }
     }
-    told = json.loads(written["metadata"]["annotations"][labels.OVERRIDDEN])
-    assert told == {"development": ADA, "staging": signature("bob", NOON)}
-    assert written["metadata"]["uid"] == "p-1"
+    assert annotation(written) == {
+        "development": [BOB | {"fields": ["command"]}, ADA | {"fields": ["port"]}],
+        "staging": [BOB | {"fields": ["workdir"]}],
+    }
+
+
+def test_it_is_written_onto_what_was_read_only() -> None:
+    for written in (
+        of_project(OverrideRequest(port=1), project()),
+        environment_override(environment(), by_ada(OverrideRequest(port=1)), ONE),
+    ):
+        assert written["metadata"]["resourceVersion"] == "5"
+        assert written["metadata"]["uid"] in ("p-1", "u-1")
 
 
 def test_a_reset_takes_back_this_type_only() -> None:
     before = project(
         {"development": {"devCommand": "make dev"}, "staging": {"workdir": "web"}},
         {"f:development": {"f:devCommand": {}}, "f:staging": {"f:workdir": {}}},
+        {"development": [BOB | {"fields": ["command"]}]},
     )
-    assert of_project(OverrideRequest(reset=True), before)["spec"] == {"overrides": {"staging": {"workdir": "web"}}}
+    written = of_project(OverrideRequest(reset=True), before)
+    assert written["spec"] == {"overrides": {"staging": {"workdir": "web"}}}
+    assert annotation(written) == {"staging": []}
+    again = of_project(OverrideRequest(reset=True, command="x"), before)
+    assert again["spec"]["overrides"]["development"] == {"devCommand": "x"}
+    assert annotation(again)["development"] == [ADA | {"fields": ["command"]}]
+
+
+def test_a_reset_of_everything_leaves_nothing_behind() -> None:
     alone = project({"development": {"devCommand": "make dev"}}, {"f:development": {"f:devCommand": {}}})
     emptied = of_project(OverrideRequest(reset=True), alone)
-    assert (emptied["spec"], "annotations" in emptied["metadata"]) == ({}, False)
-    assert of_project(OverrideRequest(reset=True, command="x"), before)["spec"]["overrides"]["development"] == {
-        "devCommand": "x"
-    }
+    own = environment({"devCommand": "x"}, {"f:devCommand": {}}, [BOB | {"fields": ["command"]}])
+    for written in (emptied, environment_override(own, by_ada(OverrideRequest(reset=True)), ONE)):
+        assert (written["spec"], "annotations" in written["metadata"]) == ({}, False)
 
 
-def test_who_and_when_are_told() -> None:
-    request = OverrideRequest(command="npm start", env={"B": "secret", "A": "secret"})
-    written = signed(override_object(KEY, UID, None, request.model_dump()), ADA)
-    own = stored(written["spec"], annotations=written["metadata"]["annotations"])
-    whole = project({"development": {"workdir": "web"}}, told={"development": signature("bob", NOON)})
-    found = overridden(own, parse_environment(own, home()), whole)
+# --- what is told ------------------------------------------------------------------------------------------------
+
+
+def test_each_field_is_told_with_who_set_it_last() -> None:
+    held: dict[str, Any] = {"f:devCommand": {}, "f:workdir": {}}
+    before = environment(
+        {"devCommand": "make", "workdir": "web"}, held, [BOB | {"fields": ["command", "workdir", "port"]}]
+    )
+    written = environment_override(before, by_ada(OverrideRequest(command="x", env={"KEY": "secret"})), ONE)
+    assert annotation(written) == [BOB | {"fields": ["workdir"]}, ADA | {"fields": ["command", "env.KEY"]}]
+
+    held |= {"f:config": {"f:env": {'k:{"name":"KEY"}': {}}}}
+    own = environment(written["spec"], held, annotation(written))
+    whole = project({"development": {"devCommand": "y"}}, {"f:development": {"f:devCommand": {}}})
+    whole["metadata"]["annotations"][labels.OVERRIDDEN] = json.dumps({"development": [BOB | {"fields": ["command"]}]})
+    found = told_of(own, whole)
     assert found == (
-        Overridden(scope="project", fields=("workdir",), by="bob", at=NOON),
-        Overridden(scope="environment", fields=("command", "B", "A"), by="ada", at=NOON),
+        Overridden(scope="project", fields=("command",), by="bob", at=NOON),
+        Overridden(scope="environment", fields=("workdir",), by="bob", at=NOON),
+        Overridden(scope="environment", fields=("command", "env.KEY"), by="ada", at=ONE),
     )
     assert "secret" not in str(found)
 
 
-@pytest.mark.parametrize("told", ["", "[]", "{", '{"by": 3, "at": "yesterday"}', '{"at": "2026-01-01T12:00:00"}'])
-def test_an_edit_by_hand_is_told_without_a_name(told: str) -> None:
-    own = stored({"devCommand": "x"}, annotations={labels.OVERRIDDEN: told})
-    [found] = overridden(own, parse_environment(own, home()), None)
-    assert (found.fields, found.at) == (("command",), None)
+@pytest.mark.parametrize(
+    "told", ["", "{}", "{", '[{"by": 3}]', '[{"by": "x", "at": "2026-01-01", "fields": ["command"]}]']
+)
+def test_a_signature_that_cannot_be_read_is_nobody_s(told: str) -> None:
+    [found] = told_of(environment({"devCommand": "x"}, {"f:devCommand": {}}, told))
+    assert found == Overridden(scope="environment", fields=("command",))
+
+
+def test_an_edit_by_hand_is_nobody_s_whoever_set_the_field_before() -> None:
+    [found] = told_of(environment({"devCommand": "x"}, {}, [BOB | {"fields": ["command"]}]))
+    assert found == Overridden(scope="environment", fields=("command",))
+
+
+def test_of_many_variables_some_are_named_and_the_rest_counted() -> None:
+    env = [{"name": f"V{number}", "value": ""} for number in range(MOST_TOLD + 7)]
+    [found] = told_of(environment({"config": {"env": env}}))
+    assert (len(found.fields), found.more) == (MOST_TOLD, 7)
 
 
 def test_nothing_overridden_tells_nothing() -> None:
-    assert overridden(stored({}), parse_environment(stored({}), home()), project()) == ()
-    assert "annotations" not in signed(override_object(KEY, UID, None, {}), ADA)["metadata"]
+    assert told_of(environment(), project()) == ()
