@@ -95,20 +95,23 @@ def project_override(
     for each in dict.fromkeys((*_types(project), type)):
         asked = request if each == type else {}
         held = Overrides() if asked.get("reset") else _held(project, each)
-        if wanted := override_spec(held, asked):
+        wanted = override_spec(held, asked)
+        # Left out while somebody else holds something in it, the API server makes a null of it and refuses that.
+        if wanted or _is_shared(project, each):
             overrides[each] = wanted
-            signatures[each] = _signed(_signatures_of(project, each), wanted, asked, at)
+        if signed := _signed(_signatures_of(project, each), wanted, asked, at):
+            signatures[each] = signed
     metadata = {name: project["metadata"][name] for name in ("namespace", "name", "uid")}
     spec = {"overrides": overrides} if overrides else {}
-    wanted = {"apiVersion": labels.API_VERSION, "kind": "Project", "metadata": metadata, "spec": spec}
-    return _based_on(project, wanted, signatures)
+    resource = {"apiVersion": labels.API_VERSION, "kind": "Project", "metadata": metadata, "spec": spec}
+    return _based_on(project, resource, signatures)
 
 
 def _based_on(stored: KubernetesObject, wanted: KubernetesObject, signatures: Any) -> KubernetesObject:
-    """Signed, where anything is overridden. The version makes it fail once somebody else has written since it was read: what they
+    """Signed, where anybody has set something. The version makes it fail once somebody else has written since it was read: what they
     overrode meanwhile would be taken back."""
     metadata = wanted["metadata"] | {"resourceVersion": stored["metadata"]["resourceVersion"]}
-    if wanted["spec"]:
+    if signatures:
         metadata["annotations"] = {labels.OVERRIDDEN: json.dumps(signatures)}
     return wanted | {"metadata": metadata}
 
@@ -126,6 +129,11 @@ def _signed(
         by = request["by"][:MOST_OF_A_NAME]
         signatures.append(Signature(by=by, at=at.replace(microsecond=0), fields=asked))
     return [each.model_dump(mode="json") for each in signatures if each.fields]
+
+
+def _is_shared(project: KubernetesObject, type: str) -> bool:
+    """Whether somebody else than our override manager holds anything of it."""
+    return managers_of(project, (*OVERRIDES, f"f:{type}")) > {labels.OVERRIDE_MANAGER}
 
 
 def _held(project: KubernetesObject, type: str) -> Overrides:

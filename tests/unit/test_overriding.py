@@ -196,10 +196,17 @@ def test_a_reset_takes_back_this_type_only() -> None:
     )
     written = of_project(OverrideRequest(reset=True), before)
     assert written["spec"] == {"overrides": {"staging": {"workdir": "web"}}}
-    assert annotation(written) == {"staging": []}
+    assert "annotations" not in written["metadata"]
     again = of_project(OverrideRequest(reset=True, command="x"), before)
     assert again["spec"]["overrides"]["development"] == {"devCommand": "x"}
     assert annotation(again)["development"] == [ADA | {"fields": ["command"]}]
+
+
+def test_a_reset_of_what_others_edited_too_leaves_theirs_to_them() -> None:
+    before = project({"development": {"devCommand": "make", "workdir": "web"}}, {"f:development": {"f:devCommand": {}}})
+    edit = {"f:spec": {"f:overrides": {"f:development": {"f:workdir": {}}}}}
+    before["metadata"]["managedFields"].append({"manager": "kubectl-edit", "fieldsV1": edit})
+    assert of_project(OverrideRequest(reset=True), before)["spec"] == {"overrides": {"development": {}}}
 
 
 def test_a_reset_of_everything_leaves_nothing_behind() -> None:
