@@ -102,7 +102,7 @@ async def get_environment(parts: Parts, caller: Caller, namespace: Namespace) ->
         rollout=report.rollout,
         steps=report.steps,
         conditions=report.conditions,
-        notes=report.notes,
+        notes=report.remarks,
         overridden=report.overridden,
         links=_links(parts.settings.api.public_url, row.namespace, report),
     )

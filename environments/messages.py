@@ -231,7 +231,7 @@ def _notes(view: CommentView) -> str:
     report = view.report
     if report is None or report.phase in ENDED or _is_behind(view):
         return ""
-    notes = [sentence(note, MAX_NOTE) for note in report.notes[:MAX_NOTES]]
+    notes = [sentence(note, MAX_NOTE) for note in report.remarks[:MAX_NOTES]]
     return "\n".join(f"- {note}" for note in notes if note)
 
 

@@ -234,16 +234,18 @@ class EnvironmentWorkflow:
                     raise
                 # One that the cluster will never take must not hold up every push after it.
                 refused = f"The override by {first.by} was refused: {sentence(error)}"
-                self._memory.report(notes=(*self._memory.state.report.notes, refused[:MOST_OF_A_REFUSAL]))
+                self._memory.report(refused=refused[:MOST_OF_A_REFUSAL])
             self._memory.keep(overrides=self._memory.state.overrides[1:])  # others may have come in meanwhile
 
     async def _write_override(self, request: OverrideRequest) -> str:
         if self._memory.state.uid is None:
             raise ApplicationError("The environment is not there yet: try again in a moment.", type="NotYet")
         work = OverrideWork(key=self._memory.key, uid=self._memory.state.uid, request=request)
-        return await workflow.execute_activity_method(
+        answer = await workflow.execute_activity_method(
             OverrideActivities.override, work, start_to_close_timeout=CALL, retry_policy=FEW
         )
+        self._memory.report(refused="")
+        return answer
 
     async def _close(self, request: Request) -> str:
         """A preview is its pull request's: the wish goes there. Any other environment is deleted."""

@@ -13,9 +13,20 @@ from syrupy.assertion import SnapshotAssertion
 
 from environments.markdown import fence, inline, sentence
 from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status, current_details, duration
-from environments.model import CommitSha, Message, Phase, PullRequest, PullRequestKey, Repository, Step, StepState
+from environments.model import (
+    CommitSha,
+    EnvironmentKey,
+    Message,
+    NamespaceName,
+    Phase,
+    PullRequest,
+    PullRequestKey,
+    Repository,
+    Step,
+    StepState,
+)
 from environments.overriding import Overridden
-from environments.report import EnvironmentReport
+from environments.report import EnvironmentReport, status_object
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 HEAD, OLD = CommitSha("a" * 40), CommitSha("b" * 40)
@@ -103,6 +114,12 @@ class TestSnapshots:
             "- Overridden for this environment by an edit of the resource, until it is reset: `port`",
             f"- Overridden for this environment by {inline(hostile.by, 100)} at 2026-03-01 12:00:00 UTC, until it is reset: `env.abc`",
         ]
+
+    def test_a_refused_override_is_told_on_the_pull_request_and_the_resource(self) -> None:
+        told = report(Phase.READY, refused="The override by ada was refused: because of this.")
+        assert f"- {told.refused}\n- {told.notes[0]}" in comment(view(told))
+        key = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
+        assert status_object(key, told)["status"]["notes"] == [told.refused, *told.notes]
 
     @pytest.mark.parametrize("reason", ["ForkNotApproved", "Stopped", "Merged", "NamespaceHeld", "Waiting"])
     def test_what_the_rules_say(self, reason: str, snapshot: SnapshotAssertion) -> None:

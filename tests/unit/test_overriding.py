@@ -204,7 +204,7 @@ def test_a_reset_takes_back_this_type_only() -> None:
 
 def test_a_reset_of_what_others_edited_too_leaves_theirs_to_them() -> None:
     before = project({"development": {"devCommand": "make", "workdir": "web"}}, {"f:development": {"f:devCommand": {}}})
-    edit = {"f:spec": {"f:overrides": {"f:development": {"f:workdir": {}}}}}
+    edit: dict[str, Any] = {"f:spec": {"f:overrides": {"f:development": {"f:workdir": {}}}}}
     before["metadata"]["managedFields"].append({"manager": "kubectl-edit", "fieldsV1": edit})
     assert of_project(OverrideRequest(reset=True), before)["spec"] == {"overrides": {"development": {}}}
 

@@ -156,6 +156,9 @@ class TestRefusals:
             await preview.environment_workflow.execute_update("override", request)
         assert "somebody else set it on the Project" in str(refused.value.cause)
         assert [entry for entry in world.audit.entries if entry.action == "override"] == []
+        await override(preview, port=4000, scope="project")
+        await preview.comment_says(FOR_ALL)
+        await world.until(lambda: "was refused" not in preview.comment, "what is set now ends the note")
 
     async def test_without_a_project_the_answer_says_so(self, world: World) -> None:
         preview = await world.open()
