@@ -1,13 +1,19 @@
 """What people override for one environment or for the whole project: kept across pushes, told with who and when, until it is reset."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.protocols import ObjectRef
-from environments.model import Phase
+from environments import labels
+from environments.model import KubernetesObject, Phase
+from environments.overriding import project_override
 from environments.work import OverrideRequest
 from tests.workflows.world import NODE, A, B, C, Preview, World
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FOR_ONE = "Overridden for this environment by ada at "
 FOR_ALL = "Overridden for the project by ada at "
 
@@ -168,14 +174,26 @@ class TestRefusals:
             await preview.environment_workflow.execute_update("override", OverrideRequest(port=1, scope="project"))
         assert "There is no Project resource" in str(refused.value.cause)
 
-    async def test_two_at_the_same_moment_are_both_kept(self, world: World) -> None:
-        """Of two pull requests: each is written by a workflow of its own."""
-        first = await world.open(NODE)
-        await first.becomes(Phase.READY, A)
-        second = await another(first, B)
-        for preview, fields in ((first, {"workdir": "."}), (second, {"command": "npm run all"})):
-            request = OverrideRequest(by="ada", scope="project", **fields)
-            await preview.pull_request_workflow.signal("override", request)
-        for preview in (first, second):
-            await runs(preview, "npm run all")
-            await world.until(lambda preview=preview: len(preview.report.overridden) == 2, "both are told")  # type: ignore[misc]
+    async def test_what_another_sets_at_the_same_moment_is_kept(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of another pull request, whose workflow writes onto the same Project."""
+        preview = await world.open()
+        await preview.becomes(Phase.READY, A)
+        apply, others = world.cluster.apply, [OverrideRequest(by="bob", env={"SIZE": "big"})]
+
+        async def apply_second(obj: KubernetesObject, **options: Any) -> KubernetesObject:
+            if obj["kind"] == "Project" and options["manager"] == labels.OVERRIDE_MANAGER and others:
+                project = await world.cluster.get(project_ref(preview))
+                assert project is not None
+                await apply(project_override(project, "development", others.pop().model_dump(), NOON), **options)
+            return await apply(obj, **options)
+
+        monkeypatch.setattr(world.cluster, "apply", apply_second)
+        await override(preview, env={"COLOUR": "green"}, scope="project")
+        await world.until(lambda: len(preview.report.overridden) == 2, "both are told")
+        assert [(each.by, each.fields) for each in preview.report.overridden] == [
+            ("bob", ("env.SIZE",)),
+            ("ada", ("env.COLOUR",)),
+        ]
+        await world.until(lambda: (preview.env("SIZE"), preview.env("COLOUR")) == ("big", "green"), "both are deployed")
