@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from activities.kinds import namespace_ref, project_ref
+from activities.declarations import project_of
+from activities.kinds import namespace_ref
 from activities.protocols import Cluster, Forge, Source, SourceRefused
 from environments import names
 from environments.declared import DeclaredEnvironment
@@ -24,13 +25,12 @@ class Checkouts:
         self, request: RolloutRequest, declared: DeclaredEnvironment
     ) -> tuple[RepositoryOfProject, dict[str, Any] | None]:
         """The repository, and the Project's template for this type of environment. Raises SourceRefused."""
-        team = names.team_namespace(request.identity.team)
         stored, home = await asyncio.gather(
-            self.cluster.get(project_ref(team, declared.project)),
-            self.cluster.get(namespace_ref(request.key.namespace)),
+            project_of(self.cluster, declared), self.cluster.get(namespace_ref(request.key.namespace))
         )
         repository = repository_of(stored, home)
         if repository is None:
+            team = names.team_namespace(request.identity.team)
             raise SourceRefused(
                 f"The Project {declared.project} in {team} names no repository: set spec.sources[0].repositoryUrl."
             )

@@ -2,9 +2,12 @@
 
 import asyncio
 
-from activities.kinds import environment_ref, namespace_ref
+from activities.kinds import environment_ref, namespace_ref, project_ref
 from activities.protocols import Cluster, GatewayError
+from environments import names
 from environments.declared import DeclaredEnvironment, parse_environment
+from environments.model import KubernetesObject
+from environments.overriding import with_project
 from environments.work import RolloutRequest
 
 
@@ -23,7 +26,15 @@ async def declared_for(cluster: Cluster, request: RolloutRequest) -> DeclaredEnv
         raise Superseded("The Environment of this rollout is gone.")
     if "deletionTimestamp" in stored["metadata"]:
         raise Superseded("The Environment of this rollout is being deleted.")
-    return parse_environment(stored, home)
+    declared = parse_environment(stored, home)
+    return with_project(declared, await project_of(cluster, declared))
+
+
+async def project_of(cluster: Cluster, declared: DeclaredEnvironment) -> KubernetesObject | None:
+    """The Project resource; None also where the environment lies in no project's namespace."""
+    if declared.identity is None:
+        return None
+    return await cluster.get(project_ref(names.team_namespace(declared.identity.team), declared.project))
 
 
 def refuse_if_other_commit(declared: DeclaredEnvironment, request: RolloutRequest) -> None:

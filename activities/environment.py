@@ -1,4 +1,4 @@
-"""What an environment's workflow does to the world, apart from rollouts and teardown: observe, publish, check, override."""
+"""What an environment's workflow does to the world, apart from rollouts and teardown: observe, publish, check, delete."""
 
 import asyncio
 import hashlib
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.declarations import project_of
 from activities.errors import gateway_errors
 from activities.guards import Guards
 from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
 from activities.lateness import refuse_if_late
 from activities.living_health import LivingHealth
-from activities.protocols import Audit, Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
+from activities.protocols import Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
 from environments import labels, names
-from environments.declared import DeclaredEnvironment, override_object, parse_environment
+from environments.declared import DeclaredEnvironment, parse_environment
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
+from environments.overriding import overridden, with_project
 from environments.readiness import AWAY, NOT_ANSWERING, Health, health
 from environments.report import status_object
 from environments.sidecar import is_living
-from environments.work import CheckRequest, DeleteRequest, Observation, OverrideWork, Publication, Target, Verdict
+from environments.work import CheckRequest, DeleteRequest, Observation, Publication, Target, Verdict
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class EnvironmentActivities:
     living: LivingHealth
     probe: Probe
     index: Index
-    audit: Audit
 
     @activity.defn
     @gateway_errors
@@ -41,7 +42,10 @@ class EnvironmentActivities:
         if stored is None or home is None:
             return _with_namespace(Observation(), await self._namespace_of(key))
         declared = parse_environment(stored, home)
-        seen = _observation(declared)
+        # Teardown needs no project (design: rule 3).
+        project = None if declared.is_deleting else await project_of(self.cluster, declared)
+        told = {"overridden": overridden(stored, declared, project)}
+        seen = _observation(with_project(declared, project)).model_copy(update=told)
         if seen.namespace is None:
             return _with_namespace(seen, await self._namespace_of(key))
         found = await self.cluster.get(namespace_ref(seen.namespace))
@@ -113,25 +117,6 @@ class EnvironmentActivities:
         """Begin deleting the resource; its own workflow tears down and lets it go."""
         with suppress(ClusterConflict):  # another resource of that name by now
             await self.cluster.delete(environment_ref(request.key), uid=request.uid)
-
-    @activity.defn
-    @gateway_errors
-    async def override(self, work: OverrideWork) -> str:
-        """Set what a person asked for on the resource's spec; a sentence for them (FR-ENV-011, design: rule 10)."""
-        stored = await self.cluster.get(environment_ref(work.key))
-        if stored is None or stored["metadata"]["uid"] != work.uid:
-            return "The environment is gone; nothing was changed."
-        # What detection wrote gives way to a person; what another person wrote by kubectl doesn't.
-        nothing = override_object(work.key, work.uid, None, {})
-        await self.cluster.apply(nothing, manager=labels.DETECTION_MANAGER)
-        wanted = override_object(work.key, work.uid, None if work.request.reset else stored, work.request.model_dump())
-        try:
-            await self.cluster.apply(wanted, manager=labels.OVERRIDE_MANAGER)
-        except ClusterConflict as error:
-            return f"Nothing was changed, because somebody else set it on the resource: {error}"
-        detail = work.request.model_dump(exclude={"by", "env"}, exclude_none=True)
-        await self.audit.record(work.request.by, "override", f"{work.key.namespace}/{work.key.name}", detail)
-        return "The overrides were reset." if work.request.reset else "The override was set."
 
     async def _namespace_of(self, key: EnvironmentKey) -> KubernetesObject | None:
         """By annotation: without a resource, or with an unusable one, nothing else says which namespace was its."""

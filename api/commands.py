@@ -14,6 +14,7 @@ from api.errors import ApiError, problems
 from api.parts import ApiParts, Parts
 from environments.model import EnvironmentKey, Phase
 from environments.names import project_namespace
+from environments.overriding import Scope
 from environments.pushing import NO_PULL_REQUEST
 from environments.work import OverrideRequest, PushRequest, Request
 from store.overrides import told
@@ -51,6 +52,8 @@ class OverrideBody(Why):
     image: Text | None = None
     tag: Text | None = None
     reset: bool = False
+    scope: Scope = "environment"
+    """`project`: for all environments of the project that are of the same type, now and later."""
 
     @field_validator("workdir")
     @classmethod
@@ -62,7 +65,7 @@ class OverrideBody(Why):
 
     @model_validator(mode="after")
     def _says_something(self) -> "OverrideBody":
-        if not self.model_dump(exclude={"reason"}, exclude_defaults=True):
+        if not self.model_dump(exclude={"reason", "scope"}, exclude_defaults=True):
             raise ValueError("nothing to override: give command, workdir, port, env, image, tag or reset")
         return self
 
@@ -145,7 +148,7 @@ async def delete_by_method(parts: Parts, caller: Caller, namespace: Namespace) -
     responses=REFUSALS,
 )
 async def override(parts: Parts, caller: Caller, namespace: Namespace, body: OverrideBody) -> Accepted:
-    """It outlives commits."""
+    """It outlives commits, until it is reset. Who set what and when is told with the environment."""
     request = OverrideRequest(by=caller, **body.model_dump(exclude_unset=True))
     accepted = await _ask(parts, namespace, "override", "override", request, told(request))
     await parts.overrides.record(namespace, request)

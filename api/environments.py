@@ -11,6 +11,7 @@ from api.auth import Caller
 from api.errors import ApiError, problems
 from api.parts import ApiParts, Parts
 from environments.model import Condition, Phase, PullRequestKey, Step
+from environments.overriding import Overridden
 from environments.report import EnvironmentReport
 from store.index import Filter
 
@@ -55,6 +56,8 @@ class EnvironmentDetail(EnvironmentSummary):
     steps: tuple[Step, ...]
     conditions: tuple[Condition, ...]
     notes: tuple[str, ...]
+    overridden: tuple[Overridden, ...]
+    """What people set instead of what was detected, who and when; until it is reset."""
     links: dict[str, str]
     """URLs: self, the logs of the newest rollout, the environment."""
 
@@ -99,7 +102,8 @@ async def get_environment(parts: Parts, caller: Caller, namespace: Namespace) ->
         rollout=report.rollout,
         steps=report.steps,
         conditions=report.conditions,
-        notes=report.notes,
+        notes=report.remarks,
+        overridden=report.overridden,
         links=_links(parts.settings.api.public_url, row.namespace, report),
     )
 

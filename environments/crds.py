@@ -132,6 +132,14 @@ class ProjectResources(Part):
     default_quota: Quota | None = None
 
 
+class ProjectOverride(Part):
+    """What people set for all environments of one type, in the form of an Environment's spec; it wins over every template."""
+
+    dev_command: Text | None = None
+    workdir: Text | None = None
+    config: EnvironmentConfig | None = None
+
+
 class ProjectEgress(Part):
     allowed_hosts: AllowedHosts | None = None
 
@@ -140,6 +148,7 @@ class ProjectSpec(Part):
     github_installation_id: ShortText | None = None
     sources: Annotated[list[ProjectSource], Field(max_length=20), keyed_by("name")]
     templates: Annotated[dict[str, EnvironmentTemplate], Field(max_length=20)] | None = None
+    overrides: Annotated[dict[str, ProjectOverride], Field(max_length=20)] | None = None
     resources: ProjectResources | None = None
     egress: ProjectEgress | None = None
 

@@ -94,7 +94,17 @@ def override_object(
 ) -> KubernetesObject:
     """What the manager `catalyst-override` applies: what it holds already, with what `request` (an OverrideRequest's
     fields) sets; an empty text takes one back. `stored` None: everything is taken back first."""
-    held = _held(stored) if stored is not None else Overrides()
+    held = held_overrides(stored) if stored is not None else Overrides()
+    return {
+        "apiVersion": labels.API_VERSION,
+        "kind": "Environment",
+        "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid},
+        "spec": override_spec(held, request),
+    }
+
+
+def override_spec(held: Overrides, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What is held already, with what `request` sets, as a spec has it; an empty text takes one back."""
     variables = {each.name: each.value for each in held.env} | (request.get("env") or {})
     wanted = {
         field: _chosen(request.get(field), getattr(held, field)) for field in ("command", "workdir", "image", "tag")
@@ -106,13 +116,7 @@ def override_object(
         "ports": [{"containerPort": port}] if port else None,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
     }
-    spec = {"devCommand": wanted["command"], "workdir": wanted["workdir"], "config": _given(config)}
-    return {
-        "apiVersion": labels.API_VERSION,
-        "kind": "Environment",
-        "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid},
-        "spec": _given(spec),
-    }
+    return _given({"devCommand": wanted["command"], "workdir": wanted["workdir"], "config": _given(config)})
 
 
 # --- overrides ---------------------------------------------------------------------------------------------------
@@ -120,19 +124,27 @@ def override_object(
 
 def _overrides(stored: KubernetesObject, notes: list[str]) -> Overrides:
     """All that somebody else than detection holds; an object without managedFields was written by people."""
-    return _read(stored, lambda path: managers_of(stored, path) != {labels.DETECTION_MANAGER}, notes)
+    found, wrong = read_overrides(
+        stored.get("spec"), lambda path: managers_of(stored, path) != {labels.DETECTION_MANAGER}
+    )
+    notes += [f"`{place}` of the Environment is ignored: {reason}." for place, reason in wrong]
+    return found
 
 
-def _held(stored: KubernetesObject) -> Overrides:
+def held_overrides(stored: KubernetesObject) -> Overrides:
     """All that our override manager holds."""
-    return _read(stored, lambda path: labels.OVERRIDE_MANAGER in managers_of(stored, path), [])
+    found, _ = read_overrides(stored.get("spec"), lambda path: labels.OVERRIDE_MANAGER in managers_of(stored, path))
+    return found
 
 
-def _read(stored: KubernetesObject, is_wanted: Callable[[Path], bool], notes: list[str]) -> Overrides:
-    spec = _mapping(stored.get("spec"))
+def read_overrides(written: object, is_wanted: Callable[[Path], bool]) -> tuple[Overrides, list[tuple[str, str]]]:
+    """Of a spec in an Environment's form; `is_wanted` is asked for each field, by its path in an Environment. What makes no sense is
+    left out, and is the second: its place (`spec.config.ports`), and why."""
+    spec = _mapping(written)
     config = _mapping(spec.get("config"))
     ports = config.get("ports")
     first_port = _mapping(ports[0]).get("containerPort") if isinstance(ports, list) and ports else None
+    wrong: list[tuple[str, str]] = []
 
     def valid(adapter: TypeAdapter[Any], path: Path, value: Any) -> Any:
         if value is None or not is_wanted(path):
@@ -142,14 +154,14 @@ def _read(stored: KubernetesObject, is_wanted: Callable[[Path], bool], notes: li
         except ValidationError as error:
             place = ".".join(part.removeprefix("f:") for part in path)
             reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-            notes.append(f"`{place}` of the Environment is ignored: {reason}.")
+            wrong.append((place, reason))
             return None
 
     # `envVars` is how the specification's resource calls it, `env` the original's newest (original, 1).
     old = valid(VARIABLES, (*ENV[:2], "f:envVars"), config.get("envVars")) or {}
     new = valid(VARIABLES, ENV, config.get("env")) or {}
     env = old | {name: value for name, value in new.items() if is_wanted((*ENV, item("name", name)))}
-    return Overrides(
+    found = Overrides(
         command=valid(TEXT, COMMAND, spec.get("devCommand")),
         workdir=valid(TEXT, WORKDIR, spec.get("workdir")),
         port=valid(PORT, PORTS, first_port),
@@ -157,6 +169,7 @@ def _read(stored: KubernetesObject, is_wanted: Callable[[Path], bool], notes: li
         image=valid(TEXT, IMAGE, config.get("image")),
         tag=valid(TEXT, TAG, config.get("tag")),
     )
+    return found, wrong
 
 
 def _chosen(asked: Any, held: Any) -> Any:

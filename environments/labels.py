@@ -39,6 +39,9 @@ GUARD = "guard"
 DECLARED_AT = "catalyst.dev/declared-at"
 """Annotation on an Environment: milliseconds since 1970 of the decision that wrote it; an older one is refused (rule 2)."""
 
+OVERRIDDEN = "catalyst.dev/overridden"
+"""Annotation on an Environment or Project: who overrode which field last, and when (environments.overriding)."""
+
 MANAGER = "catalyst"
 """Field manager of what we declare (design: rule 10)."""
 DETECTION_MANAGER = "catalyst-detection"

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from environments.markdown import code, cut, fence, inline, link, one_line, sentence
 from environments.model import CommitSha, Message, Phase, PullRequest, Step, StepState, Value
+from environments.overriding import Overridden
 from environments.report import EnvironmentReport
 
 COMMENT_MARKER = "<!-- catalyst-preview-deployment -->"
@@ -100,6 +101,7 @@ def comment(view: CommentView) -> str:
         _reason(view),
         _log(view),
         _notes(view),
+        _overridden(view),
         _what_next(view, standing),
         f"---\n{FOOTER}",
     ]
@@ -229,8 +231,26 @@ def _notes(view: CommentView) -> str:
     report = view.report
     if report is None or report.phase in ENDED or _is_behind(view):
         return ""
-    notes = [sentence(note, MAX_NOTE) for note in report.notes[:MAX_NOTES]]
+    notes = [sentence(note, MAX_NOTE) for note in report.remarks[:MAX_NOTES]]
     return "\n".join(f"- {note}" for note in notes if note)
+
+
+def _overridden(view: CommentView) -> str:
+    report = view.report
+    if report is None or report.phase in ENDED:
+        return ""
+    return "\n".join(_override(each) for each in report.overridden)
+
+
+def _override(told: Overridden) -> str:
+    """A line that says for whom, by whom and since when."""
+    fields = ", ".join(code(field, MAX_DETAIL) for field in told.fields) + (
+        f" and {told.more} more" if told.more else ""
+    )
+    whose = "for this environment" if told.scope == "environment" else "for the project"
+    by = f" by {inline(told.by, MAX_DETAIL)}" if told.by else " by an edit of the resource"
+    at = f" at {_time(told.at)}" if told.at else ""
+    return f"- Overridden {whose}{by}{at}, until it is reset: {fields}"
 
 
 def _what_next(view: CommentView, standing: Standing) -> str:

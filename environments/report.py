@@ -5,6 +5,7 @@ from typing import Any
 
 from environments import labels
 from environments.model import CommitSha, Condition, EnvironmentKey, KubernetesObject, Phase, Step, Value
+from environments.overriding import Overridden
 
 
 class EnvironmentReport(Value):
@@ -29,9 +30,19 @@ class EnvironmentReport(Value):
     message: str = ""
     """One sentence for people."""
     notes: tuple[str, ...] = ()
+    """Of the newest rollout."""
+    refused: str = ""
+    """Why the last override was refused, a sentence; until another is set."""
+    overridden: tuple[Overridden, ...] = ()
+    """What people set instead of what was detected, and who."""
     failed_log: str | None = None
     """Log id (store.logs) whose tail explains the failure."""
     updated_at: datetime | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that people should see in whatever phase it is."""
+        return (self.refused, *self.notes) if self.refused else self.notes
 
 
 def status_object(key: EnvironmentKey, report: EnvironmentReport) -> KubernetesObject:
@@ -50,7 +61,7 @@ def status_object(key: EnvironmentKey, report: EnvironmentReport) -> KubernetesO
                 "rollout": report.rollout,
                 "reason": report.reason,
                 "message": report.message,
-                "notes": list(report.notes),
+                "notes": list(report.remarks),
                 "steps": [_step(step) for step in report.steps],
                 "conditions": [_condition(condition) for condition in report.conditions],
             }

@@ -20,6 +20,7 @@ from environments.model import (
     Template,
     Value,
 )
+from environments.overriding import Overridden, Scope
 from environments.report import EnvironmentReport
 
 
@@ -45,6 +46,8 @@ class OverrideRequest(Request):
     image: str | None = None
     tag: str | None = None
     reset: bool = False
+    scope: Scope = "environment"
+    """`project`: for all environments of the project that are of the same type, now and later."""
 
 
 class PushRequest(Request):
@@ -130,6 +133,7 @@ class Observation(Value):
     """Of the environment that the existing namespace belongs to; None: there is none that is this environment's."""
     fence: int = 0
     """Number of the newest rollout that wrote there."""
+    overridden: tuple[Overridden, ...] = ()
 
 
 class RolloutRequest(Value):

@@ -12,6 +12,7 @@ from activities.environment import EnvironmentActivities
 from activities.guards import Guards
 from activities.living import LivingActivities
 from activities.living_health import LivingHealth
+from activities.overriding import OverrideActivities
 from activities.protocols import (
     Audit,
     Branches,
@@ -95,7 +96,8 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     guards = Guards(cluster, options.address, ingress_address=options.ingress_address, egress=egress)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     living_health = LivingHealth(gateways.sidecars, logs)
-    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
+    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index)
+    overriding = OverrideActivities(cluster, gateways.audit, gateways.owners)
     teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
     answering = Answering(gateways.probe, options.address)
     waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)
@@ -135,7 +137,8 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     )
     common = (
         *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
-        *(environment.observe, environment.publish, environment.check, environment.override, environment.delete),
+        *(environment.observe, environment.publish, environment.check, environment.delete),
+        overriding.override,
         *(teardown.tear_down, teardown.unblock, teardown.release),
         *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready),
         *(living.deliver, living.wait_living, pushing.push),

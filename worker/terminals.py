@@ -13,6 +13,8 @@ from environments.pushing import NO_PULL_REQUEST, NOBODY_THERE, TERMINAL
 from environments.readiness import has_sidecar
 from environments.work import PushRequest
 
+HEAR_EVERY_SECONDS = 2.0
+"""After each push: a pod that asks without end floods nobody's workflow."""
 LISTEN_AGAIN_SECONDS = 1.0
 """After a connection broke; doubled each time."""
 LISTEN_AGAIN_AT_MOST = 60.0
@@ -56,6 +58,7 @@ class _Terminal:
                 async for asked in self.sidecars.pushes(self.pod):
                     pause = LISTEN_AGAIN_SECONDS
                     await self._pass_on(asked)
+                    await asyncio.sleep(HEAR_EVERY_SECONDS)
             except GatewayError as error:
                 LOG.info("the terminal of %s/%s can't be heard just now: %s", *self.pod, error)
             await asyncio.sleep(pause)

@@ -9,8 +9,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.environment import EnvironmentActivities
+    from activities.overriding import OverrideActivities
     from environments.model import Message, Phase
     from environments.names import pull_request_workflow_id
+    from environments.overriding import override_refusal
     from environments.work import (
         DeleteRequest,
         Observation,
@@ -119,8 +121,8 @@ class EnvironmentWorkflow:
     @override_now.validator
     def _may_override(self, request: OverrideRequest) -> None:
         self._refuse_if_deleting()
-        if not request.reset and request.model_dump(exclude={"by", "reason"}, exclude_defaults=True) == {}:
-            raise ApplicationError("Nothing to set: give command, workdir, port, env, image or tag.", type="Empty")
+        if why := override_refusal(request.model_dump()):
+            raise ApplicationError(why, type="NotSet")
 
     @workflow.update(name="close")
     async def close_now(self, request: Request) -> str:
@@ -187,7 +189,12 @@ class EnvironmentWorkflow:
             pull_request=seen.pull_request,
             deleting_since=None,
         )
-        memory.report(uid=seen.uid or "", generation=seen.generation, namespace=seen.namespace or "")
+        memory.report(
+            uid=seen.uid or "",
+            generation=seen.generation,
+            namespace=seen.namespace or "",
+            overridden=seen.overridden,
+        )
 
     async def _bring_forward(self, seen: Observation) -> None:
         if seen.problem or seen.target is None or seen.identity is None or seen.namespace is None:
@@ -227,16 +234,18 @@ class EnvironmentWorkflow:
                     raise
                 # One that the cluster will never take must not hold up every push after it.
                 refused = f"The override by {first.by} was refused: {sentence(error)}"
-                self._memory.report(notes=(*self._memory.state.report.notes, refused[:MOST_OF_A_REFUSAL]))
+                self._memory.report(refused=refused[:MOST_OF_A_REFUSAL])
             self._memory.keep(overrides=self._memory.state.overrides[1:])  # others may have come in meanwhile
 
     async def _write_override(self, request: OverrideRequest) -> str:
         if self._memory.state.uid is None:
             raise ApplicationError("The environment is not there yet: try again in a moment.", type="NotYet")
         work = OverrideWork(key=self._memory.key, uid=self._memory.state.uid, request=request)
-        return await workflow.execute_activity_method(
-            EnvironmentActivities.override, work, start_to_close_timeout=CALL, retry_policy=FEW
+        answer = await workflow.execute_activity_method(
+            OverrideActivities.override, work, start_to_close_timeout=CALL, retry_policy=FEW
         )
+        self._memory.report(refused="")
+        return answer
 
     async def _close(self, request: Request) -> str:
         """A preview is its pull request's: the wish goes there. Any other environment is deleted."""

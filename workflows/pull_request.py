@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
+    from environments.overriding import override_refusal
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
     from environments.pushing import NO_ENVIRONMENT, refusal
     from environments.resources import environment_key
@@ -151,6 +152,8 @@ class PullRequestWorkflow:
     def _may_override(self, request: OverrideRequest) -> None:
         if self._environment is None:
             raise ApplicationError("There is no environment that it could be set for.", type="NoEnvironment")
+        if why := override_refusal(request.model_dump()):
+            raise ApplicationError(why, type="NotSet")
 
     @workflow.update(name="push")
     async def push_now(self, request: PushRequest) -> str:

@@ -14,6 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from environments.work import Declared, PushRequest, PushResult, PushWork
     from workflows.calling import FEW, HEARTBEAT, beside, sentence
 
+MOST_PENDING = 5
+"""Pushes of one environment that wait: whoever is in its pod may ask without end."""
 PUSH = timedelta(minutes=2)
 """Above the activity's own patience, which has the better sentence."""
 
@@ -32,8 +34,8 @@ class Pushing:
         return beside(self._keep_pushing())
 
     def hear(self, request: PushRequest) -> None:
-        """From a terminal, perhaps twice."""
-        if request.id not in {each.id for each in self.pending}:
+        """From a terminal, perhaps twice. Past the bound nobody is answered: the terminal says so by itself."""
+        if len(self.pending) < MOST_PENDING and request.id not in {each.id for each in self.pending}:
             self.pending = (*self.pending, request)
 
     async def now(self, request: PushRequest) -> str:

@@ -192,7 +192,7 @@ async def _lines(program: Execution, pod: PodRef) -> AsyncIterator[bytes]:
 def _content(line: bytes, pod: PodRef) -> dict[str, Any]:
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise SidecarGone(f"The sidecar of {pod.namespace}/{pod.name} said something that is no message.")

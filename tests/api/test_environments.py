@@ -6,8 +6,9 @@ import pytest
 
 from activities.protocols import GatewayError, IndexRow
 from environments.model import Condition, Phase, PullRequestKey, Step, StepState
+from environments.overriding import Overridden
 from environments.report import EnvironmentReport
-from environments.work import PushRequest
+from environments.work import OverrideRequest, PushRequest
 from tests.api.conftest import Api
 
 KEY = PullRequestKey(forge="gitea", repository_id=3, number=7)
@@ -138,7 +139,12 @@ async def test_an_override_is_passed_on_and_recorded_without_secrets(api: Api) -
     assert answer.status_code == 202
     [told] = api.owners.told
     assert told.request is not None
-    assert told.request.model_dump(exclude_none=True) == {**body, "by": "ci", "reset": False}
+    assert told.request.model_dump(exclude_none=True) == {
+        **body,
+        "by": "ci",
+        "reset": False,
+        "scope": "environment",
+    }
     [kept] = await api.parts.overrides.list(PREVIEW)
     [entry] = await api.parts.audit.list(PREVIEW)
     assert (
@@ -159,6 +165,8 @@ async def test_an_override_is_passed_on_and_recorded_without_secrets(api: Api) -
         {"workdir": "a/../../b"},
         {"env": {"1X": "y"}},
         {"command": ""},
+        {"scope": "project"},
+        {"scope": "team", "command": "x"},
     ],
     ids=str,
 )
@@ -174,6 +182,33 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
     body = {"env": {"KEY": ["hidden"]}}
     answer = await api.client.post(f"/api/v1/environments/{PREVIEW}/override", json=body)
     assert (answer.status_code, "hidden" in answer.text) == (422, False)
+
+
+async def test_an_override_may_be_for_the_project(api: Api) -> None:
+    await api.parts.index.put(row())
+    api.owners.running.add("pr/gitea/3/7")
+    body = {"command": "npm start", "scope": "project"}
+    assert (await api.client.post(f"/api/v1/environments/{PREVIEW}/override", json=body)).status_code == 202
+    [told] = api.owners.told
+    assert told.request == OverrideRequest(by="ci", command="npm start", scope="project")
+    [entry] = await api.parts.audit.list(PREVIEW)
+    assert entry.detail["scope"] == "project"
+
+
+async def test_what_is_overridden_is_told_with_who_and_when(api: Api) -> None:
+    told = Overridden(scope="environment", fields=("command",), by="ada", at=NOON)
+    known = row()
+    report = EnvironmentReport.model_validate(known.report).model_copy(update={"overridden": (told,)})
+    await api.parts.index.put(known.model_copy(update={"report": report.model_dump(mode="json")}))
+    answer = await api.client.get(f"/api/v1/environments/{PREVIEW}")
+    [found] = answer.json()["overridden"]
+    assert found == {
+        "scope": "environment",
+        "fields": ["command"],
+        "more": 0,
+        "by": "ada",
+        "at": "2026-01-01T12:00:00Z",
+    }
 
 
 async def test_a_push_is_passed_on_with_its_message_and_recorded(api: Api) -> None:

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from activities.kinds import NAMESPACE, environment_ref, namespace_ref
+from activities.kinds import NAMESPACE, PROJECT, environment_ref, namespace_ref
 from activities.protocols import Cluster, ClusterConflict, ClusterRefused, ObjectRef
 from environments import labels
 from environments.declared import override_object, parse_environment
@@ -22,12 +24,14 @@ from environments.model import (
     NamespaceName,
     Phase,
 )
+from environments.overriding import environment_override, overridden, project_override, with_project
 from environments.report import EnvironmentReport, status_object
 from environments.work import OverrideRequest
 from tests.unit.test_deployment import METHODS, request_for
 from tests.unit.test_egress import HOSTILE
 
 SHA = CommitSha("0123456789abcdef0123456789abcdef01234567")
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
@@ -75,6 +79,52 @@ async def test_an_override_wins_over_detection_and_outlives_it(resources: Cluste
 
     reset = await resources.apply(override_object(key, uid, None, {}), manager=labels.OVERRIDE_MANAGER)
     assert parse_environment(reset, home).overrides.model_dump(exclude_defaults=True) == {}
+
+
+def port_by(who: str, port: int) -> dict[str, Any]:
+    return OverrideRequest(by=who, port=port, env={"A": who}).model_dump()
+
+
+async def test_a_project_s_overrides_are_told_with_who_set_them_until_the_reset(
+    resources: Cluster, home: KubernetesObject
+) -> None:
+    declared = parse_environment(await resources.apply(environment(home), manager=labels.MANAGER), home)
+    project = await resources.apply(project_with(home), manager=labels.MANAGER)
+    first = project_override(project, "development", port_by("ada", 8000), NOW)
+    stored = await resources.apply(first, manager=labels.OVERRIDE_MANAGER)
+    with pytest.raises(ClusterConflict):
+        late = project_override(project, "development", port_by("bob", 9000), NOW)
+        await resources.apply(late, manager=labels.OVERRIDE_MANAGER)
+
+    more = project_override(stored, "development", OverrideRequest(by="bob", command="make").model_dump(), NOW)
+    stored = await resources.apply(more, manager=labels.OVERRIDE_MANAGER)
+    by_hand = {"spec": {"overrides": {"development": {"workdir": "web"}}}}
+    name = stored["metadata"]["name"], stored["metadata"]["namespace"]
+    stored = await resources.patch(ObjectRef(PROJECT, name[1], name[0]), by_hand)
+    assert [(each.by, each.fields) for each in overridden({"metadata": {}}, declared, stored)] == [
+        ("ada", ("port", "env.A")),
+        ("bob", ("command",)),
+        ("", ("workdir",)),
+    ]
+    found = with_project(declared, stored).overrides
+    assert (found.command, found.workdir, found.port) == ("make", "web", 8000)
+
+    reset = project_override(stored, "development", OverrideRequest(by="bob", reset=True).model_dump(), NOW)
+    stored = await resources.apply(reset, manager=labels.OVERRIDE_MANAGER)
+    assert stored["spec"]["overrides"] == {"development": {"workdir": "web"}}, "what somebody edited is theirs"
+    assert labels.OVERRIDDEN not in stored["metadata"].get("annotations", {})
+
+
+async def test_an_environment_s_override_is_told_until_the_reset(resources: Cluster, home: KubernetesObject) -> None:
+    stored = await resources.apply(environment(home), manager=labels.MANAGER)
+    wanted = environment_override(stored, port_by("ada", 8000), NOW)
+    stored = await resources.apply(wanted, manager=labels.OVERRIDE_MANAGER)
+    [told] = overridden(stored, parse_environment(stored, home), None)
+    assert (told.by, told.at, told.fields) == ("ada", NOW, ("port", "env.A"))
+    wanted = environment_override(stored, OverrideRequest(reset=True).model_dump(), NOW)
+    stored = await resources.apply(wanted, manager=labels.OVERRIDE_MANAGER)
+    assert overridden(stored, parse_environment(stored, home), None) == ()
+    assert labels.OVERRIDDEN not in stored["metadata"].get("annotations", {})
 
 
 async def test_the_status_is_kept_as_it_was_reported(resources: Cluster, home: KubernetesObject) -> None:

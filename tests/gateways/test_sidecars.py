@@ -32,7 +32,7 @@ from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.transport import Transport
 from gateways.sidecar.fake import InMemorySidecars, runs
-from gateways.sidecar.kubernetes import KubernetesSidecars
+from gateways.sidecar.kubernetes import KubernetesSidecars, _content
 from tests.gateways.conftest import local_platform
 from tests.gateways.exec_server import ExecServer
 from tests.gateways.git_server import AUTHOR
@@ -270,6 +270,13 @@ async def test_a_push_in_the_terminal_is_heard_and_answered(world: World) -> Non
         asked = await anext(aiter(world.sidecars.pushes(world.pod)))
     await world.sidecars.answer(world.pod, asked.id, True, "It was pushed.")
     assert "It was pushed." in await told
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"3", b"[" * 100_000, b'{"a":' * 100_000, b"\xff"])
+def test_whatever_a_pod_says_ends_nothing_but_the_call(line: bytes) -> None:
+    """The worker's watcher hears every pod: none may end it."""
+    with pytest.raises(SidecarGone):
+        _content(line, PodRef(NamespaceName("a"), "b"))
 
 
 async def test_a_pod_that_is_not_there_has_no_sidecar(world: World, tmp_path: Path) -> None:

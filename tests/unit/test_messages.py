@@ -13,8 +13,20 @@ from syrupy.assertion import SnapshotAssertion
 
 from environments.markdown import fence, inline, sentence
 from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status, current_details, duration
-from environments.model import CommitSha, Message, Phase, PullRequest, PullRequestKey, Repository, Step, StepState
-from environments.report import EnvironmentReport
+from environments.model import (
+    CommitSha,
+    EnvironmentKey,
+    Message,
+    NamespaceName,
+    Phase,
+    PullRequest,
+    PullRequestKey,
+    Repository,
+    Step,
+    StepState,
+)
+from environments.overriding import Overridden
+from environments.report import EnvironmentReport, status_object
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 HEAD, OLD = CommitSha("a" * 40), CommitSha("b" * 40)
@@ -91,6 +103,23 @@ class TestSnapshots:
         assert comment(told) == snapshot(name="comment")
         assert commit_status(told).model_dump() == snapshot(name="status")
         assert current_details(told) == snapshot(name="details")
+
+    def test_what_is_overridden_is_told_with_who_and_when(self) -> None:
+        by_ada = Overridden(scope="project", fields=("command", "env.LOG"), by="ada", at=NOW, more=3)
+        by_hand = Overridden(scope="environment", fields=("port",))
+        hostile = Overridden(scope="environment", fields=("env.a`b|c",), by="@all <b>\n# x", at=NOW)
+        lines = comment(view(report(Phase.READY, overridden=(by_ada, by_hand, hostile)))).splitlines()
+        assert [line for line in lines if "Overridden" in line] == [
+            "- Overridden for the project by ada at 2026-03-01 12:00:00 UTC, until it is reset: `command`, `env.LOG` and 3 more",
+            "- Overridden for this environment by an edit of the resource, until it is reset: `port`",
+            f"- Overridden for this environment by {inline(hostile.by, 100)} at 2026-03-01 12:00:00 UTC, until it is reset: `env.abc`",
+        ]
+
+    def test_a_refused_override_is_told_on_the_pull_request_and_the_resource(self) -> None:
+        told = report(Phase.READY, refused="The override by ada was refused: because of this.")
+        assert f"- {told.refused}\n- {told.notes[0]}" in comment(view(told))
+        key = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
+        assert status_object(key, told)["status"]["notes"] == [told.refused, *told.notes]
 
     @pytest.mark.parametrize("reason", ["ForkNotApproved", "Stopped", "Merged", "NamespaceHeld", "Waiting"])
     def test_what_the_rules_say(self, reason: str, snapshot: SnapshotAssertion) -> None:

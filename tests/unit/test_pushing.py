@@ -5,6 +5,8 @@ import pytest
 from environments.model import CommitSha, NamespaceName, PullRequest, PullRequestKey, Repository
 from environments.pushing import author_of, nothing_to_push, pushed, refusal
 from environments.sidecar import Outgoing
+from environments.work import PushRequest
+from workflows.pushing import MOST_PENDING, Pushing
 
 SHA, BASE = CommitSha("a" * 40), CommitSha("b" * 40)
 OPEN = PullRequest(
@@ -65,3 +67,10 @@ def test_what_is_told() -> None:
     )
     assert "give a message" in nothing_to_push(dirty)
     assert "nothing to push" in nothing_to_push(one)
+
+
+def test_a_pod_that_asks_without_end_fills_nobody_s_memory() -> None:
+    pushing = Pushing(OPEN.key, (), lambda: None)
+    for number in (*range(MOST_PENDING), 0, MOST_PENDING):
+        pushing.hear(PushRequest(id=str(number)))
+    assert [each.id for each in pushing.pending] == [str(number) for number in range(MOST_PENDING)]
