@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import structlog
+from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
 from activities.protocols import GatewayError, Owners
 from api.events import Event, Ignored, PullRequestEvent, parse_event
 from api.metrics import Metrics
+from api.traces import handing_on
 from environments.model import PullRequestKey
 from environments.work import Request
 from store.deliveries import Deliveries, Delivery
@@ -31,6 +33,8 @@ GATHER_SECONDS = 0.1
 CALL = timedelta(seconds=10)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts for one pull request, doubling: what comes back is noticed within ten seconds."""
+
+NO_TRACES = NoOpTracerProvider()
 
 log = structlog.get_logger()
 
@@ -62,10 +66,13 @@ class Round:
 class Dispatcher:
     """One per process; `run` until cancelled."""
 
-    def __init__(self, deliveries: Deliveries, owners: Owners, metrics: Metrics) -> None:
+    def __init__(
+        self, deliveries: Deliveries, owners: Owners, metrics: Metrics, traces: TracerProvider = NO_TRACES
+    ) -> None:
         self._deliveries = deliveries
         self._owners = owners
         self._metrics = metrics
+        self._tracer = traces.get_tracer("catalyst.api")
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._pauses: dict[PullRequestKey, Pause] = {}
@@ -138,8 +145,9 @@ class Dispatcher:
     async def _hand(self, run: Sequence[tuple[Delivery, PullRequestEvent]], now: Round) -> bool:
         delivery, event = run[-1]
         try:
-            async with asyncio.timeout(CALL.total_seconds()):
-                accepted = await self._wake(delivery, event)
+            with handing_on(self._tracer, [each for each, _ in run], event):
+                async with asyncio.timeout(CALL.total_seconds()):
+                    accepted = await self._wake(delivery, event)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the delivery stays: it is said, counted and tried again.
             said = str(error) or type(error).__name__
@@ -162,11 +170,16 @@ class Dispatcher:
 
     async def _wake(self, delivery: Delivery, event: PullRequestEvent) -> bool:
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
+        asks_for_url = event.action in ("opened", "reopened", "synchronized")
         return await self._owners.wake_pull_request(
             event.key,
             signal,
-            Request(by=event.sender, delivery=delivery.delivery),
-            may_start=event.action in ("opened", "reopened", "synchronized"),
+            Request(
+                by=event.sender,
+                delivery=delivery.delivery,
+                asked_at=delivery.received_at if asks_for_url else None,
+            ),
+            may_start=asks_for_url,
         )
 
     async def _wait(self) -> None:

@@ -1,0 +1,39 @@
+"""What one activity does, measured, and said of its span."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import trace
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from telemetry.metrics import ACTIVITIES
+
+
+@contextmanager
+def described(about: Mapping[str, Any], subject: Any) -> Iterator[None]:
+    """`about`: whom it is about, for the current span; `subject`: the activity's argument."""
+    span, began, result = trace.get_current_span(), time.perf_counter(), "unexpected"
+    span.set_attributes({f"catalyst.{name}": value for name, value in _named(about, subject).items()})
+    try:
+        yield
+        result = "ok"
+    except ApplicationError as error:
+        result = error.type or result
+        span.set_attribute("error.type", result)
+        raise
+    except asyncio.CancelledError:
+        result = "cancelled"
+        raise
+    finally:
+        ACTIVITIES.labels(activity.info().activity_type, result).observe(time.perf_counter() - began)
+
+
+def _named(about: Mapping[str, Any], subject: Any) -> Mapping[str, Any]:
+    request = getattr(subject, "request", subject)
+    pull_request = getattr(subject, "pull_request", None)
+    sha = getattr(getattr(request, "target", None), "sha", None) or getattr(pull_request, "head_sha", None)
+    return {**about, "sha": sha} if sha else about
