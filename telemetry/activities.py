@@ -32,6 +32,12 @@ def described(about: Mapping[str, Any], subject: Any) -> Iterator[None]:
         ACTIVITIES.labels(activity.info().activity_type, result).observe(time.perf_counter() - began)
 
 
+def trace_id() -> dict[str, str]:
+    """For lines of the log; empty where nothing is traced."""
+    context = trace.get_current_span().get_span_context()
+    return {"trace_id": trace.format_trace_id(context.trace_id)} if context.is_valid else {}
+
+
 def _named(about: Mapping[str, Any], subject: Any) -> Mapping[str, Any]:
     request = getattr(subject, "request", subject)
     pull_request = getattr(subject, "pull_request", None)

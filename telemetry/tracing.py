@@ -102,7 +102,8 @@ class CarefulExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._next.export([_fit_to_leave(span) for span in spans])
-        self._note(result is SpanExportResult.SUCCESS, len(spans))
+        if not self._is_over:  # nobody reads any more what a process counts at its end
+            self._note(result is SpanExportResult.SUCCESS, len(spans))
         return result
 
     def shutdown(self) -> None:

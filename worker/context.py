@@ -11,7 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from environments import names
 from environments.model import EnvironmentKey, PullRequest, PullRequestKey
 from environments.policy import identity_of
-from telemetry.activities import described
+from telemetry.activities import described, trace_id
 
 
 @dataclass
@@ -44,7 +44,8 @@ class _Activity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         subject = input.args[0] if input.args else None
         about = context_of(subject)
-        with structlog.contextvars.bound_contextvars(**about, activity=activity.info().activity_type):
+        about_this = {**about, **trace_id(), "activity": activity.info().activity_type}
+        with structlog.contextvars.bound_contextvars(**about_this):
             try:
                 with described(about, subject):
                     return await self.next.execute_activity(input)

@@ -35,7 +35,7 @@ from telemetry.causes import tracing_interceptors
 from telemetry.measuring import Measuring
 from telemetry.tracing import tracing
 from tests.otlp import Collector, Seen, collector
-from tests.workflows.world import A, Preview, World
+from tests.workflows.world import A, B, Preview, World
 from worker.assembly import Gateways
 from worker.context import ContextInterceptor, Progress
 from worker.parts import watched
@@ -58,6 +58,12 @@ class TracedWorld(World):
 
     def _worker_options(self) -> dict[str, Any]:
         return super()._worker_options() | {"interceptors": [Measuring(), ContextInterceptor(Progress())]}
+
+    def take_over(self, other: World) -> None:
+        """Its outside world."""
+        for name in ("forge", "cluster", "product_cluster", "sidecars", "registry", "builder", "source", "probe"):
+            setattr(self, name, getattr(other, name))
+        self.index, self.audit = other.index, other.audit
 
     async def webhook(self, preview: Preview, action: str) -> None:
         """As the forge sends it."""
@@ -274,13 +280,13 @@ async def test_closing_leads_to_the_release_of_its_resource(traced: TracedWorld,
     traced.forge.close(preview.key)
     await traced.webhook(preview, "closed")
     await preview.is_over()
-    closed = await until_in_trace(traced, sink, 1, "RunActivity:remove", "RunActivity:release", "registry.delete_repository")
+    closed = await until_in_trace(
+        traced, sink, 1, "RunActivity:remove", "RunActivity:release", "registry.delete_repository"
+    )
     assert orphans(sink, closed) == []
 
 
-async def test_the_trace_goes_on_in_the_process_after(
-    sink: Collector, steady_client: Client, tmp_path: Path
-) -> None:
+async def test_the_trace_goes_on_in_the_process_after(sink: Collector, steady_client: Client, tmp_path: Path) -> None:
     """The webhook is stored, the API ends before it is handed on; another one, later, hands it on."""
     async with tracing("catalyst-before") as traces, AsyncExitStack() as stack:
         world = await traced_world(stack, steady_client, tmp_path, traces, is_dispatching=False)
@@ -316,7 +322,10 @@ async def test_nothing_of_what_people_write_or_sign_with_leaves(traced: TracedWo
 
 async def test_what_comes_of_it_is_counted_once(traced: TracedWorld, sink: Collector) -> None:
     """Every task of these workflows replays from the start."""
-    counts = ("catalyst_time_to_url_seconds_count", {}), ("catalyst_rollout_seconds_count", {"result": "ready"})
+    counts: tuple[tuple[str, dict[str, str]], ...] = (
+        ("catalyst_time_to_url_seconds_count", {}),
+        ("catalyst_rollout_seconds_count", {"result": "ready"}),
+    )
     before = [REGISTRY.get_sample_value(name, labels) or 0 for name, labels in counts]
     preview = await roll_out(traced, sink)
     preview.push_unheard(B, FILES)
