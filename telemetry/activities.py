@@ -39,7 +39,8 @@ def trace_id() -> dict[str, str]:
 
 
 def _named(about: Mapping[str, Any], subject: Any) -> Mapping[str, Any]:
-    request = getattr(subject, "request", subject)
-    pull_request = getattr(subject, "pull_request", None)
-    sha = getattr(getattr(request, "target", None), "sha", None) or getattr(pull_request, "head_sha", None)
+    """With the commit: that of a rollout, that which a report speaks of (an older one than the head, perhaps), or the head."""
+    target = getattr(getattr(subject, "request", subject), "target", None)
+    report, pull_request = getattr(subject, "report", None), getattr(subject, "pull_request", None)
+    sha = getattr(target, "sha", None) or getattr(report, "sha", None) or getattr(pull_request, "head_sha", None)
     return {**about, "sha": sha} if sha else about

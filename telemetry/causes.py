@@ -105,20 +105,30 @@ class Cause:
     def __init__(self) -> None:
         self.asked = Heard()
         self.news = Heard()
+        self._rollout = 0
+        """Number of the newest one begun here: what an older one still says isn't told any more."""
 
     def begin(self, span: Span) -> None:
         """By whoever started the workflow, unless a signal was faster."""
         if self.asked.span is INVALID_SPAN:
             self.asked = Heard.now(span)
 
-    def hear(self, span: Span, subject: Any) -> None:
-        """`subject`: what the signal or update brings."""
+    def hear(self, span: Span, name: str, subject: Any) -> None:
+        """`name`: of the signal or update; `subject`: what it brings."""
         if span is INVALID_SPAN:
             return
         if _is_news(subject):
-            self.news = Heard.now(span)
-        elif not (_is_hint(subject) and self.asked.current() is not INVALID_SPAN):
+            is_older = getattr(subject, "rollout", self._rollout) < self._rollout
+            self.news = self.news if is_older else Heard.now(span)
+        elif not (_is_hint(name, subject) and self.asked.current() is not INVALID_SPAN):
             self.asked = Heard.now(span)
+
+    def begin_child(self, request: Any) -> Span:
+        """The request may name its cause itself, as a rollout names that of the resource; else it is the last one, over or not."""
+        named = getattr(request, "traceparent", None)
+        span = span_in({"traceparent": named}) if named else self.asked.span
+        self.news, self._rollout = Heard.now(span), getattr(request, "rollout", 0)
+        return span
 
     def of(self, subject: Any) -> Span:
         """`subject`: what an activity is given or a signal brings."""
@@ -139,9 +149,11 @@ def _is_news(subject: Any) -> bool:
     return hasattr(subject, "report") or hasattr(subject, "phase")
 
 
-def _is_hint(subject: Any) -> bool:
+def _is_hint(name: str, subject: Any) -> bool:
     """A webhook about a label, or Reconcile: it asks for nothing that whoever came before didn't."""
-    return getattr(subject, "delivery", None) is not None and getattr(subject, "asked_at", None) is None
+    return (
+        name == "look" and getattr(subject, "delivery", None) is not None and getattr(subject, "asked_at", None) is None
+    )
 
 
 @contextmanager
@@ -168,11 +180,11 @@ class _Inbound(worker.WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
     async def handle_signal(self, input: worker.HandleSignalInput) -> None:
-        self._cause.hear(_span_of(input.headers), _first(input.args))
+        self._cause.hear(_span_of(input.headers), input.signal, _first(input.args))
         await super().handle_signal(input)
 
     async def handle_update_handler(self, input: worker.HandleUpdateInput) -> Any:
-        self._cause.hear(_span_of(input.headers), _first(input.args))
+        self._cause.hear(_span_of(input.headers), input.update, _first(input.args))
         return await super().handle_update_handler(input)
 
 
@@ -189,9 +201,7 @@ class _Outbound(worker.WorkflowOutboundInterceptor):
         return started
 
     async def start_child_workflow(self, input: worker.StartChildWorkflowInput) -> Any:
-        """A request may name its cause itself, as a rollout names that of the resource; else it is the last one, over or not."""
-        named = getattr(_first(input.args), "traceparent", None)
-        with _attached(span_in({"traceparent": named}) if named else self._cause.asked.span):
+        with _attached(self._cause.begin_child(_first(input.args))):
             return await super().start_child_workflow(input)
 
     async def signal_external_workflow(self, input: worker.SignalExternalWorkflowInput) -> None:

@@ -64,7 +64,8 @@ class Collector:
             for each in spans:
                 is_below = each.parent == parent or (parent == "" and each.parent not in known)
                 if is_below:
-                    yield f"{'  ' * depth}{each.name}{'' if each.parent in known or not each.parent else ' (orphan)'}"
+                    orphan = "" if each.parent in known or not each.parent else " (orphan)"
+                    yield f"{'  ' * depth}{each.name}{orphan} {each.attributes.get('catalyst.sha', '')[:7]}"
                     yield from lines(each.id, depth + 1)
 
         return "\n".join(lines("", 0))

@@ -8,9 +8,9 @@ import pytest
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from environments import labels
-from environments.model import EnvironmentKey, NamespaceName, Phase
+from environments.model import CommitSha, EnvironmentIdentity, EnvironmentKey, EnvironmentUid, NamespaceName, Phase
 from environments.report import EnvironmentReport
-from environments.work import EnvironmentChanged, Request, RolloutProgress
+from environments.work import EnvironmentChanged, Request, RolloutProgress, RolloutRequest, Target
 from telemetry import causes
 from telemetry.causes import AFTERWARDS, LONGEST, Cause, span_in
 
@@ -23,7 +23,7 @@ def span(number: int) -> Span:
 
 OPENED, PUSHED = span(1), span(2)
 PUSH = Request(by="bob", delivery="d", asked_at=datetime.now(UTC))
-LABEL = Request(by="bob", delivery="d")
+HINT = Request(by="bob", delivery="d")
 STOP = Request(by="ada")
 
 
@@ -64,43 +64,73 @@ def cause(clock: Clock) -> Cause:
 
 def test_whoever_asks_last_is_the_cause(cause: Cause) -> None:
     assert cause.of(None) is OPENED
-    for request in (PUSH, STOP, None):
-        cause.hear(PUSHED, request)
+    for name, request in (("new_commit", PUSH), ("close", HINT), ("retry", STOP), ("look", None)):
+        cause.hear(PUSHED, name, request)
         assert cause.of(None) is PUSHED
-        cause.hear(OPENED, PUSH)
+        cause.hear(OPENED, "look", PUSH)
 
 
 def test_who_starts_it_does_not_undo_a_signal_that_was_faster(clock: Clock) -> None:
     cause = Cause()
-    cause.hear(PUSHED, PUSH)
+    cause.hear(PUSHED, "new_commit", PUSH)
     cause.begin(OPENED)
     assert cause.of(None) is PUSHED
 
 
 def test_what_comes_without_a_trace_changes_nothing(cause: Cause) -> None:
-    cause.hear(INVALID_SPAN, PUSH)
+    cause.hear(INVALID_SPAN, "new_commit", PUSH)
     assert cause.of(None) is OPENED
 
 
 def test_a_label_takes_nothing_over_while_something_is_under_way(cause: Cause, clock: Clock) -> None:
-    cause.hear(PUSHED, LABEL)
+    cause.hear(PUSHED, "look", HINT)
     assert cause.of(None) is OPENED
     clock.passes(LONGEST + timedelta(seconds=1))
-    cause.hear(PUSHED, LABEL)
+    cause.hear(PUSHED, "look", HINT)
     assert cause.of(None) is PUSHED
 
 
 def test_news_of_the_older_commit_are_told_in_their_own_trace_and_draw_nothing_into_it(cause: Cause) -> None:
-    cause.hear(PUSHED, PUSH)
+    cause.hear(PUSHED, "new_commit", PUSH)
     for news in (changed(Phase.BUILDING), RolloutProgress(rollout=1, phase=Phase.BUILDING)):
-        cause.hear(OPENED, news)
+        cause.hear(OPENED, "news", news)
         assert cause.of(None) is PUSHED
         assert cause.of(news) is OPENED
 
 
+def rollout(number: int, traceparent: str | None = None) -> RolloutRequest:
+    identity = EnvironmentIdentity(team="ada", project="shop", environment="pr-7")
+    target = Target(sha=CommitSha("a" * 40), branch="change", retry=0, settings="")
+    here, uid = NamespaceName("ada-shop-pr-7"), EnvironmentUid("1")
+    return RolloutRequest(
+        key=KEY,
+        identity=identity,
+        namespace=here,
+        uid=uid,
+        rollout=number,
+        target=target,
+        traceparent=traceparent,
+    )
+
+
+def test_a_rollout_has_the_cause_that_it_names_else_the_last_one(cause: Cause, clock: Clock) -> None:
+    named = cause.begin_child(rollout(1, f"00-{2:032x}-{2:016x}-01"))
+    assert named.get_span_context().trace_id == 2
+    clock.passes(2 * LONGEST)
+    assert cause.begin_child(rollout(2)) is OPENED
+
+
+def test_what_is_told_once_a_rollout_began_is_of_its_trace(cause: Cause) -> None:
+    cause.hear(OPENED, "progress", RolloutProgress(rollout=1, phase=Phase.BUILDING))
+    begun = cause.begin_child(rollout(2, f"00-{2:032x}-{2:016x}-01"))
+    assert cause.of(changed(Phase.PENDING)) is begun
+    cause.hear(OPENED, "progress", RolloutProgress(rollout=1, phase=Phase.BUILDING))
+    assert cause.of(changed(Phase.PENDING)) is begun, "the one before says its last words"
+
+
 def test_the_end_of_the_older_commit_is_not_that_of_the_newer(cause: Cause, clock: Clock) -> None:
-    cause.hear(PUSHED, PUSH)
-    cause.hear(OPENED, changed(Phase.READY))
+    cause.hear(PUSHED, "new_commit", PUSH)
+    cause.hear(OPENED, "environment_changed", changed(Phase.READY))
     cause.note_told(changed(Phase.READY))
     clock.passes(2 * AFTERWARDS)
     assert cause.of(None) is PUSHED
@@ -108,7 +138,7 @@ def test_the_end_of_the_older_commit_is_not_that_of_the_newer(cause: Cause, cloc
 
 @pytest.mark.parametrize("phase", [Phase.READY, Phase.DEGRADED, Phase.FAILED, Phase.DELETED])
 def test_it_is_over_a_minute_after_its_end_was_told(cause: Cause, clock: Clock, phase: Phase) -> None:
-    cause.hear(OPENED, changed(phase))
+    cause.hear(OPENED, "environment_changed", changed(phase))
     cause.note_told(changed(phase))
     assert cause.of(None) is OPENED
     clock.passes(AFTERWARDS + timedelta(seconds=1))

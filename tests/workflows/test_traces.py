@@ -235,7 +235,7 @@ async def test_a_push_has_a_trace_of_its_own_that_leads_to_its_own_url(traced: T
     pushed = await until_in_trace(traced, sink, 1, "probe.get", "CompleteWorkflow:RolloutWorkflow")
     opened = webhooks(sink)[0]
     assert path_to(sink, pushed, "probe.get") == WAY
-    assert (commits(sink, opened), commits(sink, pushed)) == ({A}, {B})
+    assert (commits(sink, opened), commits(sink, pushed)) == ({A}, {B}), sink.tree(opened) + sink.tree(pushed)
     assert orphans(sink, pushed) == []
 
 
