@@ -44,11 +44,31 @@ class Tracing(TracingInterceptor):
         super().__init__(tracer)
         self.text_map_propagator = PROPAGATOR
 
+    def intercept_client(self, next: client.OutboundInterceptor) -> client.OutboundInterceptor:
+        return _WithinTraces(super().intercept_client(next), next)
+
     def workflow_interceptor_class(
         self, input: worker.WorkflowInterceptorClassInput
     ) -> type[TracingWorkflowInboundInterceptor]:
         super().workflow_interceptor_class(input)
         return _TracingInbound
+
+
+class _WithinTraces(client.OutboundInterceptor):
+    """Begins no trace: the watch wakes a workflow for what somebody else did, and must not pass for the cause."""
+
+    def __init__(self, traced: client.OutboundInterceptor, plain: client.OutboundInterceptor) -> None:
+        super().__init__(traced)
+        self._plain = plain
+
+    async def start_workflow(self, input: client.StartWorkflowInput) -> client.WorkflowHandle[Any, Any]:
+        return await self._chosen().start_workflow(input)
+
+    async def signal_workflow(self, input: client.SignalWorkflowInput) -> None:
+        await self._chosen().signal_workflow(input)
+
+    def _chosen(self) -> client.OutboundInterceptor:
+        return self.next if trace.get_current_span().get_span_context().is_valid else self._plain
 
 
 class _TracingInbound(TracingWorkflowInboundInterceptor):

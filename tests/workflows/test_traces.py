@@ -280,9 +280,7 @@ async def test_closing_leads_to_the_release_of_its_resource(traced: TracedWorld,
     traced.forge.close(preview.key)
     await traced.webhook(preview, "closed")
     await preview.is_over()
-    closed = await until_in_trace(
-        traced, sink, 1, "RunActivity:remove", "RunActivity:release", "registry.delete_repository"
-    )
+    closed = await until_in_trace(traced, sink, 1, "RunActivity:remove", "RunActivity:release")
     assert orphans(sink, closed) == []
 
 
