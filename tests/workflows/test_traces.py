@@ -176,7 +176,9 @@ def path_to(sink: Collector, trace: str, name: str) -> list[str]:
 
 
 def commits(sink: Collector, trace: str) -> set[str]:
-    return {each.attributes["catalyst.sha"] for each in sink.of_trace(trace) if "catalyst.sha" in each.attributes}
+    """That something was done for. A push is told on at once, with the older commit's state."""
+    done = [each for each in sink.of_trace(trace) if each.name != "RunActivity:report"]
+    return {each.attributes["catalyst.sha"] for each in done if "catalyst.sha" in each.attributes}
 
 
 async def roll_out(world: TracedWorld, sink: Collector) -> Preview:
