@@ -102,10 +102,17 @@ class Heard:
 
     span: Span = INVALID_SPAN
     until: datetime = NEVER
+    at_most: datetime = NEVER
+    """For what is tried again by itself after its end was told."""
 
     @classmethod
     def now(cls, span: Span) -> "Heard":
-        return cls(span, workflow.now() + LONGEST)
+        end = workflow.now() + LONGEST
+        return cls(span, end, end)
+
+    def latest(self) -> Span:
+        """Over or not, as long as it isn't too long ago."""
+        return self.span if workflow.now() <= self.at_most else INVALID_SPAN
 
     def current(self) -> Span:
         is_child = workflow.info().parent is not None  # does what its parent asked, and nothing afterwards
@@ -144,9 +151,9 @@ class Cause:
             self.asked = Heard.now(span)
 
     def begin_child(self, request: Any) -> Span:
-        """The request may name its cause itself, as a rollout names that of the resource; else it is the last one, over or not."""
+        """The request may name its cause itself, as a rollout names that of the resource; else it is the latest one."""
         named = getattr(request, "traceparent", None)
-        span = span_in({"traceparent": named}) if named else self.asked.span
+        span = span_in({"traceparent": named}) if named else self.asked.latest()
         self.news, self._rollout = Heard.now(span), getattr(request, "rollout", 0)
         return span
 

@@ -113,11 +113,15 @@ def rollout(number: int, traceparent: str | None = None) -> RolloutRequest:
     )
 
 
-def test_a_rollout_has_the_cause_that_it_names_else_the_last_one(cause: Cause, clock: Clock) -> None:
+def test_a_rollout_has_the_cause_that_it_names_else_the_latest_one(cause: Cause, clock: Clock) -> None:
     named = cause.begin_child(rollout(1, f"00-{2:032x}-{2:016x}-01"))
     assert named.get_span_context().trace_id == 2
-    clock.passes(2 * LONGEST)
-    assert cause.begin_child(rollout(2)) is OPENED
+    cause.hear(OPENED, "progress", RolloutProgress(rollout=1, phase=Phase.BUILDING))
+    cause.note_told(changed(Phase.FAILED))
+    clock.passes(2 * AFTERWARDS)
+    assert (cause.of(None), cause.begin_child(rollout(2))) == (INVALID_SPAN, OPENED), "tried again by itself"
+    clock.passes(LONGEST)
+    assert cause.begin_child(rollout(3)) is INVALID_SPAN, "it may be tried for weeks"
 
 
 def test_what_is_told_once_a_rollout_began_is_of_its_trace(cause: Cause) -> None:
@@ -144,7 +148,6 @@ def test_it_is_over_a_minute_after_its_end_was_told(cause: Cause, clock: Clock, 
     clock.passes(AFTERWARDS + timedelta(seconds=1))
     assert cause.of(None) is INVALID_SPAN
     assert cause.of(changed(phase)) is INVALID_SPAN
-    assert cause.asked.span is OPENED, "a rollout that is tried again by itself still has it"
 
 
 def test_progress_is_no_end(cause: Cause, clock: Clock) -> None:
