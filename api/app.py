@@ -12,11 +12,11 @@ from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
 from api import commands, environments, health, logs, webhooks
-from api.dispatcher import NO_TRACES, Dispatcher
+from api.dispatcher import Dispatcher
 from api.errors import install_error_handlers
 from api.metrics import MeasureRequests, Metrics
 from api.parts import ApiParts
-from api.traces import request_traces
+from api.traces import NO_TRACES, request_traces
 
 HOUSEKEEPING_SECONDS = 3600
 

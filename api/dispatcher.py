@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import structlog
-from opentelemetry.trace import NoOpTracerProvider, TracerProvider
+from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError, Owners
 from api.events import Event, Ignored, PullRequestEvent, parse_event
 from api.metrics import Metrics
-from api.traces import handing_on
+from api.traces import NO_TRACES, handing_on
 from environments.model import PullRequestKey
 from environments.work import Request
 from store.deliveries import Deliveries, Delivery
@@ -33,8 +33,6 @@ GATHER_SECONDS = 0.1
 CALL = timedelta(seconds=10)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts for one pull request, doubling: what comes back is noticed within ten seconds."""
-
-NO_TRACES = NoOpTracerProvider()
 
 log = structlog.get_logger()
 

@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Tracer, TracerProvider, set_span_in_context
+from opentelemetry.trace import Link, NoOpTracerProvider, Span, SpanKind, Tracer, TracerProvider, set_span_in_context
 
 from api.events import PullRequestEvent
 from store.deliveries import Delivery
 from telemetry.causes import span_in
 
+NO_TRACES = NoOpTracerProvider()
 MOST_ATTEMPTS = 100
 """In the webhook's own trace, a quarter of an hour without Temporal; after that each has one of its own, which names it."""
 
