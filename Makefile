@@ -41,20 +41,20 @@ test: check ## start the platform on fresh state (the first time builds it, abou
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 tests/e2e
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q tests/lifecycle
 
-bench: ## measure the running platform beside its floor: a JSON list of figures (10 minutes)
+bench: ## measure the running platform beside its floor: a JSON list of figures (half an hour)
 	@deploy/local/bootstrap.sh >&2
 	@.venv/bin/python -m deploy.local up >&2
 	@.venv/bin/python -m tests.bench
 
 crashes: ## kill -9 at every step of every scenario, and 200 lives in any order, over fake gateways (an hour; no platform needed)
 	@deploy/local/bootstrap.sh
-	CATALYST_EVERY_CRASH=1 .venv/bin/pytest -q -s tests/crashes
-	CATALYST_EXAMPLES=200 .venv/bin/pytest -q tests/disorder
+	CATALYST_EVERY_CRASH=1 .venv/bin/pytest -q -s --timeout 7200 tests/crashes
+	CATALYST_EXAMPLES=200 .venv/bin/pytest -q --timeout 7200 tests/disorder
 
 chaos: ## outages, storms and vandalism on the running platform (an hour)
 	@deploy/local/bootstrap.sh
 	@.venv/bin/python -m deploy.local up
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -v tests/chaos
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -v --timeout 3600 tests/chaos
 
 soak: ## random lives of pull requests with kills and lost webhooks; what they left, as JSON: make soak LIFECYCLES=200 SEED=7
 	@deploy/local/bootstrap.sh >&2

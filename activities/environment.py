@@ -68,6 +68,7 @@ class EnvironmentActivities:
                 project=publication.identity.project,
                 environment=publication.identity.environment,
                 pull_request=publication.pull_request,
+                branch=publication.branch,
                 report=report.model_dump(mode="json"),
             )
         )

@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from activities.egress import Egress
 from activities.kinds import ENDPOINT_SLICE, NODE, SERVICE_RANGE
 from activities.protocols import Cluster
 from environments import labels
 from environments.isolation import guard_objects
-from environments.model import ClusterNetwork, KubernetesObject, PlatformAddress, Quota
+from environments.model import ClusterNetwork, KubernetesObject, PlatformAddress, Quota, WayOut
 from environments.work import RolloutRequest
 
 API_SERVICE = {"kubernetes.io/service-name": "kubernetes"}
@@ -20,35 +21,50 @@ class Guards:
     quota: Quota = field(default_factory=Quota)
     ingress_address: str | None = None
     """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
+    egress: Egress | None = None
+    """None: everything outside is open."""
 
     async def apply(self, request: RolloutRequest) -> None:
         """Forced: whoever loosened them loses (ours to own in every kind of environment)."""
+        network, way_out = await asyncio.gather(
+            cluster_network(self.cluster, self.address, self.ingress_address), self._way_out(request)
+        )
         objects = guard_objects(
             request.identity,
             request.namespace,
             request.uid,
             request.rollout,
-            await self._network(),
+            network.model_copy(update={"way_out": way_out}),
             self.address,
             self.quota,
         )
         await asyncio.gather(*(self.cluster.apply(each, manager=labels.MANAGER, force=True) for each in objects))
 
-    async def _network(self) -> ClusterNetwork:
-        nodes, ranges, slices = await asyncio.gather(
-            self.cluster.list(NODE),
-            self.cluster.list(SERVICE_RANGE),
-            self.cluster.list(ENDPOINT_SLICE, "default", API_SERVICE),
-        )
-        of_nodes = [address for node in nodes for address in _addresses(node)]
-        of_api = [address for part in slices for point in part.get("endpoints") or () for address in point["addresses"]]
-        is_on_nodes = self.address.ingress_namespace is None
-        return ClusterNetwork(
-            pod_ranges=tuple(sorted({each for node in nodes for each in node.get("spec", {}).get("podCIDRs") or ()})),
-            service_ranges=tuple(sorted({each for found in ranges for each in found["spec"]["cidrs"]})),
-            node_addresses=tuple(sorted({*of_nodes, *of_api})),
-            ingress_address=(self.ingress_address or next(iter(of_nodes), None)) if is_on_nodes else None,
-        )
+    async def _way_out(self, request: RolloutRequest) -> WayOut | None:
+        if self.egress is None or self.egress.proxy is None:
+            return None
+        port = await self.egress.port(request.identity)
+        return WayOut(address=self.egress.proxy.address, port=port) if port is not None else None
+
+
+async def cluster_network(
+    cluster: Cluster, address: PlatformAddress, ingress_address: str | None = None
+) -> ClusterNetwork:
+    """What the cluster says of its own network."""
+    nodes, ranges, slices = await asyncio.gather(
+        cluster.list(NODE),
+        cluster.list(SERVICE_RANGE),
+        cluster.list(ENDPOINT_SLICE, "default", API_SERVICE),
+    )
+    of_nodes = [address for node in nodes for address in _addresses(node)]
+    of_api = [address for part in slices for point in part.get("endpoints") or () for address in point["addresses"]]
+    is_on_nodes = address.ingress_namespace is None
+    return ClusterNetwork(
+        pod_ranges=tuple(sorted({each for node in nodes for each in node.get("spec", {}).get("podCIDRs") or ()})),
+        service_ranges=tuple(sorted({each for found in ranges for each in found["spec"]["cidrs"]})),
+        node_addresses=tuple(sorted({*of_nodes, *of_api})),
+        ingress_address=(ingress_address or next(iter(of_nodes), None)) if is_on_nodes else None,
+    )
 
 
 def _addresses(node: KubernetesObject) -> list[str]:

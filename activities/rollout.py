@@ -1,6 +1,7 @@
 """What one rollout does to the world: prepare, inspect, build, deploy, wait. Every write is fenced (design: rule 2)."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from temporalio import activity
 
 from activities.checkouts import Checkouts
 from activities.declarations import Superseded, declared_for, refuse_if_other_commit
+from activities.egress import BuildEgress, Egress
 from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.guards import Guards
 from activities.heartbeats import heartbeats
@@ -27,9 +29,10 @@ from activities.protocols import (
     Registry,
     Source,
 )
-from environments import labels
+from environments import labels, names
 from environments.deployment import render
 from environments.detection import detect
+from environments.dev_hosts import with_host_note
 from environments.isolation import environment_namespace_object
 from environments.model import (
     DeploymentMethod,
@@ -73,6 +76,7 @@ class RolloutActivities:
     registry: Registry
     logs: Logs
     images: PlatformImages
+    egress: Egress
     ca_bundle: str | None = None
     """PEM text for pods."""
     build_timeout: timedelta = timedelta(minutes=20)
@@ -106,6 +110,7 @@ class RolloutActivities:
             )
         except InvalidTemplate as error:
             raise TemplateInvalid(str(error)) from error
+        template = with_host_note(template, snapshot, self.guards.address.domain)
         image, conflict = await asyncio.gather(self._resolve(template), self._record(request, detection))
         return Inspection(
             template=template, detection=detection, image=image, conflict=conflict, ignored=declared.notes
@@ -122,7 +127,7 @@ class RolloutActivities:
         repository, _ = await self.checkouts.project(request, declared)
         async with heartbeats():
             folder = await self.checkouts.checkout(request, repository)
-            wanted = self._build_request(request, template, folder)
+            wanted = self._build_request(request, template, folder, await self.egress.of_build(request))
             with self.logs.open(request.log_id("build")) as log:
                 reference = await self.builder.build(wanted, log)
         return Images(image=reference)
@@ -137,7 +142,8 @@ class RolloutActivities:
         if work.images.source_image is not None:
             raise Superseded(OTHER_VERSION)
         await self._check_fence(request)
-        desired = render(self._render_request(work, declared.overrides))
+        fetching = await self.egress.variables(request)
+        desired = render(self._render_request(work, declared.overrides, fetching))
         observed = await self._observed(request)
         steps = plan(desired, observed, request.rollout)
         for each in steps.apply:
@@ -164,7 +170,13 @@ class RolloutActivities:
 
     async def _take_namespace(self, request: RolloutRequest) -> Message | None:
         wanted = environment_namespace_object(
-            request.identity, request.namespace, request.uid, request.key, request.rollout, request.target.branch
+            request.identity,
+            request.namespace,
+            request.uid,
+            request.key,
+            request.rollout,
+            request.target.branch,
+            names.host(request.namespace, self.guards.address.domain),
         )
         stored = await self.cluster.get(namespace_ref(request.namespace))
         if stored is None:
@@ -226,13 +238,17 @@ class RolloutActivities:
             return str(error)
         return None
 
-    def _build_request(self, request: RolloutRequest, template: Template, folder: Path) -> BuildRequest:
+    def _build_request(
+        self, request: RolloutRequest, template: Template, folder: Path, egress: BuildEgress
+    ) -> BuildRequest:
         return BuildRequest(
             context=folder / template.workdir,
             dockerfile=template.dockerfile,
             repository=f"{request.namespace}/web",
             tag=request.target.sha,
             timeout=self.build_timeout,
+            arguments=egress.arguments,
+            hosts=egress.hosts,
         )
 
     # --- objects -------------------------------------------------------------------------------------------------
@@ -243,7 +259,7 @@ class RolloutActivities:
             return []
         return list(await self.cluster.list_all(request.namespace, {labels.UID: request.uid}))
 
-    def _render_request(self, work: DeployWork, overrides: Overrides) -> RenderRequest:
+    def _render_request(self, work: DeployWork, overrides: Overrides, fetching: Mapping[str, str]) -> RenderRequest:
         request = work.request
         given = {each.name: each for each in (*work.template.env, *overrides.env)}
         return RenderRequest(
@@ -260,6 +276,7 @@ class RolloutActivities:
             ingress_address=self.guards.ingress_address,
             address=self.guards.address,
             ca_bundle=self.ca_bundle,
+            fetching=fetching,
             url=self.guards.address.url(request.namespace),
         )
 

@@ -19,8 +19,6 @@ from environments.work import Remaining, TearDownRequest
 
 GRACE_SECONDS = 1
 """Nobody waits for a preview that is thrown away to end politely."""
-PODS_GONE_SECONDS = 5.0
-"""With pods gone first, the namespace controller finds nothing to wait for; past this the namespace is deleted all the same."""
 LOOK_SECONDS = 0.2
 MAKERS = (
     DEPLOYMENT,
@@ -104,12 +102,13 @@ class TeardownActivities:
                 return
 
     async def _remove_namespace(self, request: TearDownRequest) -> None:
+        """Nothing is waited for in between: the namespace's controller lets 5 s pass before it looks, in which pods end that aren't
+        given longer to do so. What it still finds then it comes back for much later."""
         home = await self._home(request)
         if home is None or "deletionTimestamp" in home["metadata"]:
             return
         await asyncio.gather(*(self._delete_each(kind, request) for kind in MAKERS))
         await asyncio.gather(self._delete_each(POD, request), self._delete_each(CLAIM, request))
-        await self._wait_for_pods(request)
         try:
             await self.cluster.delete(namespace_ref(request.namespace), uid=home["metadata"]["uid"])
         except ClusterConflict:
@@ -119,14 +118,6 @@ class TeardownActivities:
         found = await self.cluster.list(kind, request.namespace)
         refs = [ObjectRef(kind, request.namespace, each["metadata"]["name"]) for each in found]
         await asyncio.gather(*(self.cluster.delete(ref, grace_seconds=GRACE_SECONDS) for ref in refs))
-
-    async def _wait_for_pods(self, request: TearDownRequest) -> None:
-        try:
-            async with asyncio.timeout(PODS_GONE_SECONDS):
-                while await self.cluster.list(POD, request.namespace):
-                    await asyncio.sleep(LOOK_SECONDS)
-        except TimeoutError:
-            activity.logger.info("pods are still there; the namespace is deleted all the same")
 
     async def _remove_images(self, request: TearDownRequest) -> None:
         if await self._is_somebody_elses(request):

@@ -35,7 +35,7 @@ def create_app(parts: ApiParts, traces: TracerProvider = NO_TRACES) -> FastAPI:
     metrics = Metrics()
     app.state.parts = parts
     app.state.metrics = metrics
-    app.state.dispatcher = Dispatcher(parts.deliveries, parts.owners, metrics, traces)
+    app.state.dispatcher = Dispatcher(parts.deliveries, parts.index, parts.owners, metrics, traces)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_error_handlers(app)
     for module in (webhooks, health, environments, logs, commands):

@@ -14,7 +14,8 @@ from api.errors import ApiError, problems
 from api.parts import ApiParts, Parts
 from environments.model import EnvironmentKey, Phase
 from environments.names import project_namespace
-from environments.work import OverrideRequest, Request
+from environments.pushing import NO_PULL_REQUEST
+from environments.work import OverrideRequest, PushRequest, Request
 from store.overrides import told
 
 MAX_BODY_BYTES = 256 * 1024
@@ -64,6 +65,21 @@ class OverrideBody(Why):
         if not self.model_dump(exclude={"reason"}, exclude_defaults=True):
             raise ValueError("nothing to override: give command, workdir, port, env, image, tag or reset")
         return self
+
+
+class PushBody(Why):
+    message: Annotated[str, Field(max_length=5000, examples=["Fix the typo"])] = ""
+    """Everything that was changed in the environment is committed first, with this message; empty: only what is committed is pushed."""
+
+    @field_validator("message")
+    @classmethod
+    def _is_text(cls, message: str) -> str:
+        if any(not character.isprintable() and character not in "\n\t" for character in message):
+            raise ValueError("it must be plain text")
+        return message.strip()
+
+
+NO_MESSAGE = PushBody()
 
 
 class Accepted(BaseModel):
@@ -136,6 +152,20 @@ async def override(parts: Parts, caller: Caller, namespace: Namespace, body: Ove
     return accepted
 
 
+@router.post(
+    "/environments/{namespace}/push",
+    operation_id="push_environment",
+    summary="Push what was committed in it",
+    responses=REFUSALS,
+)
+async def push(
+    parts: Parts, caller: Caller, namespace: Namespace, body: Annotated[PushBody, Body()] = NO_MESSAGE
+) -> Accepted:
+    """To the branch of its pull request, forward only; answered when it is done."""
+    request = PushRequest(by=caller, reason=body.reason, message=body.message)
+    return await _ask(parts, namespace, "push", "push", request)
+
+
 async def _ask(
     parts: ApiParts, namespace: str, action: str, update: str, request: Request, detail: Mapping[str, Any] | None = None
 ) -> Accepted:
@@ -157,6 +187,8 @@ async def _ask_owner(parts: ApiParts, row: IndexRow, update: str, request: Reque
             return await parts.owners.ask_pull_request(row.pull_request, update, request)
         if row.report.get("phase") == Phase.DELETED:
             raise OwnerGone("")
+        if isinstance(request, PushRequest):
+            raise ApiError(409, "Refused", NO_PULL_REQUEST)
         key = EnvironmentKey(namespace=project_namespace(row.team, row.project), name=row.environment)
         return await parts.owners.ask_environment(key, update, request)
     except OwnerGone as error:

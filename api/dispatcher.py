@@ -16,12 +16,13 @@ import structlog
 from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError, Owners
-from api.events import Event, Ignored, PullRequestEvent, parse_event
+from api.events import Event, Ignored, PullRequestEvent, PushEvent, parse_event
 from api.metrics import Metrics
 from api.traces import NO_TRACES, handing_on
-from environments.model import PullRequestKey
+from environments.model import BranchKey, PullRequestKey
 from environments.work import Request
 from store.deliveries import Deliveries, Delivery
+from store.index import DatabaseIndex
 
 PAGE = 200
 AT_ONCE = 8
@@ -36,10 +37,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 
 log = structlog.get_logger()
 
+Subject = PullRequestKey | BranchKey
+Handable = PullRequestEvent | PushEvent
+
 
 @dataclass
 class Pause:
-    """After a failure of one pull request's delivery."""
+    """After a failure of one subject's delivery."""
 
     seconds: float = FIRST_PAUSE
     until: float = 0.0
@@ -54,7 +58,7 @@ class Pause:
 class Round:
     """What became of one page."""
 
-    held: set[PullRequestKey]
+    held: set[Subject]
     """Their later deliveries must not overtake the one that failed or pauses."""
     accepted: list[int] = field(default_factory=list)
     """Deliveries, not yet noted as handed."""
@@ -65,15 +69,21 @@ class Dispatcher:
     """One per process; `run` until cancelled."""
 
     def __init__(
-        self, deliveries: Deliveries, owners: Owners, metrics: Metrics, traces: TracerProvider = NO_TRACES
+        self,
+        deliveries: Deliveries,
+        index: DatabaseIndex,
+        owners: Owners,
+        metrics: Metrics,
+        traces: TracerProvider = NO_TRACES,
     ) -> None:
         self._deliveries = deliveries
+        self._index = index
         self._owners = owners
         self._metrics = metrics
         self._tracer = traces.get_tracer("catalyst.api")
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._pauses: dict[PullRequestKey, Pause] = {}
+        self._pauses: dict[Subject, Pause] = {}
 
     def wake(self) -> None:
         """Something was stored."""
@@ -97,7 +107,7 @@ class Dispatcher:
 
     async def hand_on(self) -> None:
         """One pass over all that waits. Raises DatabaseUnavailable."""
-        held: set[PullRequestKey] = set()
+        held: set[Subject] = set()
         page: Sequence[Delivery] = ()
         while page := await self._deliveries.pending(PAGE, page[-1].id if page else 0):
             done = await self._hand_page(page, held)
@@ -105,15 +115,15 @@ class Dispatcher:
             if len(page) < PAGE or (done.failed and not done.accepted):
                 break
 
-    async def _hand_page(self, page: Sequence[Delivery], held: set[PullRequestKey]) -> Round:
+    async def _hand_page(self, page: Sequence[Delivery], held: set[Subject]) -> Round:
         now = Round(held)
-        groups: dict[PullRequestKey, list[tuple[Delivery, PullRequestEvent]]] = defaultdict(list)
+        groups: dict[Subject, list[tuple[Delivery, Handable]]] = defaultdict(list)
         for delivery in page:
             event = _event(delivery)
-            if isinstance(event, PullRequestEvent):
-                groups[event.key].append((delivery, event))
+            if isinstance(event, Ignored):
+                await self._deliveries.ignored(delivery.id, reason=event.reason)
             else:
-                await self._deliveries.ignored(delivery.id, event.reason)
+                groups[event.key].append((delivery, event))
         async with asyncio.TaskGroup() as tasks:
             for key, group in groups.items():
                 tasks.create_task(self._hand_group(key, group, now))
@@ -122,9 +132,7 @@ class Dispatcher:
             await self._deliveries.handed(*now.accepted)
         return now
 
-    async def _hand_group(
-        self, key: PullRequestKey, group: Sequence[tuple[Delivery, PullRequestEvent]], now: Round
-    ) -> None:
+    async def _hand_group(self, key: Subject, group: Sequence[tuple[Delivery, Handable]], now: Round) -> None:
         """In order, and none after one that failed."""
         pause = self._pauses.get(key)
         if key in now.held or (pause and pause.until > time.monotonic()):
@@ -132,7 +140,7 @@ class Dispatcher:
             return
         async with self._slots:
             # Redeliveries and bursts of pushes say the same: the last of a run speaks for it.
-            for _, run in groupby(group, lambda each: each[1].action):
+            for _, run in groupby(group, lambda each: kind(each[1])):
                 if not await self._hand(list(run), now):
                     now.failed += 1
                     now.held.add(key)
@@ -140,10 +148,10 @@ class Dispatcher:
                     return
         self._pauses.pop(key, None)
 
-    async def _hand(self, run: Sequence[tuple[Delivery, PullRequestEvent]], now: Round) -> bool:
+    async def _hand(self, run: Sequence[tuple[Delivery, Handable]], now: Round) -> bool:
         delivery, event = run[-1]
         try:
-            with handing_on(self._tracer, [each for each, _ in run], event):
+            with handing_on(self._tracer, [each for each, _ in run], kind(event), event.key):
                 async with asyncio.timeout(CALL.total_seconds()):
                     accepted = await self._wake(delivery, event)
         except Exception as error:  # noqa: BLE001
@@ -156,8 +164,8 @@ class Dispatcher:
         if accepted:
             self._note_accepted([each for each, _ in run], now)
         else:
-            for each, _ in run:
-                await self._deliveries.ignored(each.id, f"No preview of it runs, and {event.action!r} starts none.")
+            reason = f"No preview of it runs, and {kind(event)!r} starts none."
+            await self._deliveries.ignored(*(each.id for each, _ in run), reason=reason)
         self._metrics.handed.labels("accepted" if accepted else "nobody").inc(len(run))
         return True
 
@@ -166,19 +174,20 @@ class Dispatcher:
             now.accepted.append(delivery.id)
             self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
 
-    async def _wake(self, delivery: Delivery, event: PullRequestEvent) -> bool:
+    async def _wake(self, delivery: Delivery, event: Handable) -> bool:
+        asks_for_url = kind(event) in ("push", "opened", "reopened", "synchronized")
+        asked_at = delivery.received_at if asks_for_url else None
+        request = Request(by=event.sender, delivery=delivery.delivery, asked_at=asked_at)
+        if isinstance(event, PushEvent):
+            return await self._wake_branch(event.key, request)
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
-        asks_for_url = event.action in ("opened", "reopened", "synchronized")
-        return await self._owners.wake_pull_request(
-            event.key,
-            signal,
-            Request(
-                by=event.sender,
-                delivery=delivery.delivery,
-                asked_at=delivery.received_at if asks_for_url else None,
-            ),
-            may_start=asks_for_url,
-        )
+        return await self._owners.wake_pull_request(event.key, signal, request, may_start=asks_for_url)
+
+    async def _wake_branch(self, branch: BranchKey, request: Request) -> bool:
+        """Seconds sooner than the forge's event for the pull request, which comes besides and alone may start one."""
+        keys = await self._index.pull_requests_of(branch)
+        woken = [await self._owners.wake_pull_request(key, "look", request, may_start=False) for key in keys]
+        return any(woken)
 
     async def _wait(self) -> None:
         """Until something is stored, a pause is over, or it is time to look for what others stored."""
@@ -188,6 +197,10 @@ class Dispatcher:
             await asyncio.wait_for(self._news.wait(), seconds)
         except TimeoutError:
             pass  # nothing new here: what waits is looked at again
+
+
+def kind(event: Handable) -> str:
+    return event.action if isinstance(event, PullRequestEvent) else event.type
 
 
 def _event(delivery: Delivery) -> Event:

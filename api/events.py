@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from environments.model import PullRequestKey, Value
+from environments.model import BranchKey, PullRequestKey, Value
 
 Action = Literal["opened", "reopened", "synchronized", "closed", "changed"]
 
@@ -21,12 +21,22 @@ class PullRequestEvent(Value):
     sender: str
 
 
+class PushEvent(Value):
+    """Heard besides `synchronize`, which forges send seconds later: a look at the pull requests of that branch."""
+
+    type: Literal["push"] = "push"
+    key: BranchKey
+    sender: str
+
+
 class Ignored(Value):
     type: Literal["ignored"] = "ignored"
     reason: str
 
 
-Event = Annotated[PullRequestEvent | Ignored, Field(discriminator="type")]
+Event = Annotated[PullRequestEvent | PushEvent | Ignored, Field(discriminator="type")]
+
+BRANCH = "refs/heads/"
 
 ABOUT_PULL_REQUESTS = frozenset({"pull_request", "pull_request_sync", "pull_request_label", "pull_request_milestone"})
 """Gitea's, of which it names most `pull_request`; reviews and comments are others."""
@@ -53,9 +63,15 @@ class _User(BaseModel):
     login: str = Field(max_length=200)
 
 
-class _Payload(BaseModel):
+class _PullRequest(BaseModel):
     action: str
     pull_request: _Numbered
+    repository: _Repository
+    sender: _User
+
+
+class _Push(BaseModel):
+    ref: str = Field(max_length=2000)
     repository: _Repository
     sender: _User
 
@@ -64,12 +80,26 @@ def parse_event(forge: str, event: str, payload: Mapping[str, Any]) -> Event:
     """Never raises: what isn't understood is ignored, with the reason."""
     if forge == "github":
         return Ignored(reason="The forge GitHub isn't configured: its webhooks are only counted.")
-    if event not in ABOUT_PULL_REQUESTS:
-        return Ignored(reason=f"The event {event[:100]!r} changes no preview.")
     try:
-        facts = _Payload.model_validate(payload)
+        if event == "push":
+            return _push(forge, _Push.model_validate(payload))
+        if event in ABOUT_PULL_REQUESTS:
+            return _pull_request(forge, _PullRequest.model_validate(payload))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         return Ignored(reason=f"The payload of {event!r} has no usable {where!r}.")
+    return Ignored(reason=f"The event {event[:100]!r} changes no preview.")
+
+
+def _push(forge: str, facts: _Push) -> Event:
+    if not facts.ref.startswith(BRANCH):
+        return Ignored(reason="Only pushes of branches change previews.")
+    branch = facts.ref.removeprefix(BRANCH)
+    return PushEvent(
+        key=BranchKey(forge=forge, repository_id=facts.repository.id, branch=branch), sender=facts.sender.login
+    )
+
+
+def _pull_request(forge: str, facts: _PullRequest) -> Event:
     key = PullRequestKey(forge=forge, repository_id=facts.repository.id, number=facts.pull_request.number)
     return PullRequestEvent(key=key, action=ACTIONS.get(facts.action, "changed"), sender=facts.sender.login)

@@ -1,4 +1,4 @@
-"""Build, install and container logs as text, finished or while they grow."""
+"""Build, install, container and egress logs as text, finished or while they grow."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ from store.logs import FileLogs
 router = APIRouter(prefix="/api/v1", tags=["logs"])
 
 POD = Kind("v1", "Pod")
-LogName = Literal["build", "install", "container", "command"]
+LogName = Literal["build", "install", "container", "command", "egress"]
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -39,7 +39,8 @@ async def read_log(
     tail: Annotated[int | None, Query(ge=1, le=100_000, description="Only the last lines.")] = None,
 ) -> StreamingResponse:
     """`build` and `install` come from the log store, which keeps them after the environment is gone; `container` comes
-    live from the cluster while there is a pod, else from the log store; `command` is the last words of a dev command that failed."""
+    live from the cluster while there is a pod, else from the log store; `command` is the last words of a dev command that failed;
+    `egress` says which outside hosts were refused, and what would allow them."""
     row = await row_of(parts, namespace)
     number = rollout or EnvironmentReport.model_validate(row.report).rollout
     if log == "container" and (pod := await _newest_pod(parts.cluster, namespace, number)):

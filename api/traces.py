@@ -7,7 +7,7 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, NoOpTracerProvider, Span, SpanKind, Tracer, TracerProvider, set_span_in_context
 
-from api.events import PullRequestEvent
+from environments.model import BranchKey, PullRequestKey
 from store.deliveries import Delivery
 from telemetry.causes import span_in
 
@@ -31,7 +31,9 @@ def request_traces(provider: TracerProvider) -> TelemetryConfig:
     )
 
 
-def handing_on(tracer: Tracer, run: Sequence[Delivery], event: PullRequestEvent) -> AbstractContextManager[Span]:
+def handing_on(
+    tracer: Tracer, run: Sequence[Delivery], action: str, key: PullRequestKey | BranchKey
+) -> AbstractContextManager[Span]:
     """A span in the trace of the last one, which speaks for them all; the others' are linked."""
     *others, last = run
     is_in_trace = last.attempts < MOST_ATTEMPTS
@@ -43,10 +45,10 @@ def handing_on(tracer: Tracer, run: Sequence[Delivery], event: PullRequestEvent)
         SpanKind.CONSUMER,
         links=[Link(each.get_span_context()) for each in linked if each.get_span_context().is_valid],
         attributes={
-            "catalyst.forge": event.key.forge,
-            "catalyst.repository_id": event.key.repository_id,
-            "catalyst.pull_request": event.key.number,
-            "catalyst.action": event.action,
+            "catalyst.forge": key.forge,
+            "catalyst.repository_id": key.repository_id,
+            **({"catalyst.pull_request": key.number} if isinstance(key, PullRequestKey) else {}),
+            "catalyst.action": action,
             "catalyst.delivery": last.delivery,
             "catalyst.attempt": last.attempts + 1,
         },

@@ -10,6 +10,7 @@ REPEATED = 2
 NO_IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
 NO_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 OUT_OF_MEMORY = "OOMKilled"
+EVICTED = "Evicted"
 HINTS = {
     126: "The command is there but can't be executed: check its mode and its first line.",
     127: "The command wasn't found: check its spelling, and that it is installed.",
@@ -17,6 +18,7 @@ HINTS = {
 }
 """By exit code."""
 MEMORY_HINT = "It needed more memory than its limit: raise the limit, or make the command need less."
+EVICTED_HINT = "Write less to the container's own disk and to its output; what must stay belongs on a volume."
 IMAGE_HINT = "Check the image's name and tag, and that the registry has it."
 
 ContainerStatus = dict[str, Any]
@@ -27,6 +29,7 @@ class Trouble(Value):
     message: str
     hint: str = ""
     container: str | None = None
+    """None: it is the whole pod's."""
     is_final: bool
     """Waiting longer won't help."""
 
@@ -35,6 +38,15 @@ def trouble_of(pod: KubernetesObject) -> Trouble | None:
     """The worst that is wrong with this pod; None while it starts normally or is ready."""
     found = [trouble for trouble in _troubles(pod) if trouble is not None]
     return next((trouble for trouble in found if trouble.is_final), found[0] if found else None)
+
+
+def trouble_of_evicted(pod: KubernetesObject) -> Trouble | None:
+    """Of a pod that the kubelet threw out, mostly for what it wrote; None for any other."""
+    status = pod.get("status") or {}
+    if status.get("reason") != EVICTED:
+        return None
+    text = f"The node threw its pod out again and again: {status.get('message') or 'it said no more.'}"
+    return Trouble(reason=EVICTED, message=text.strip(), hint=EVICTED_HINT, is_final=True)
 
 
 def _troubles(pod: KubernetesObject) -> Iterator[Trouble | None]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from environments.crd_schema import keyed_by, preserved, structural
+from environments.egress import ALLOWED, DEFAULT, LONGEST_HOST, MOST_HOSTS
 from environments.model import KubernetesObject
 
 GROUP = "catalyst.catalyst.dev"
@@ -27,6 +28,16 @@ ShortText = Annotated[str, Field(max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Anything = Annotated[dict[str, Any], preserved()]
 Texts = Annotated[list[Text], Field(max_length=100)]
+HOSTS_RULE = {
+    "rule": f"self.all(host, host.matches(r'^({ALLOWED})$'))",
+    "message": f"each is `{DEFAULT}` (the platform's list), a host like api.example.com, or *.example.com: "
+    "lower case, no address, port or path",
+}
+AllowedHosts = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_HOST + 2)]],
+    Field(max_length=MOST_HOSTS, json_schema_extra={"x-kubernetes-validations": [HOSTS_RULE]}),
+]
+"""Outside hosts that the project's previews and builds reach (environments.egress)."""
 
 
 class Part(BaseModel):
@@ -121,11 +132,16 @@ class ProjectResources(Part):
     default_quota: Quota | None = None
 
 
+class ProjectEgress(Part):
+    allowed_hosts: AllowedHosts | None = None
+
+
 class ProjectSpec(Part):
     github_installation_id: ShortText | None = None
     sources: Annotated[list[ProjectSource], Field(max_length=20), keyed_by("name")]
     templates: Annotated[dict[str, EnvironmentTemplate], Field(max_length=20)] | None = None
     resources: ProjectResources | None = None
+    egress: ProjectEgress | None = None
 
 
 class ProjectStatus(Part):

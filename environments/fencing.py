@@ -5,19 +5,18 @@ one table of cases runs on both (tests/gateways/test_fencing.py). Only our own a
 and people update the same objects and must not be caught.
 """
 
-import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from environments import labels
+from environments.admission import IN_ENVIRONMENTS, Check, Policy, is_user, mark, policy_objects
 from environments.model import KubernetesObject
 
 PREFIX = "catalyst fence:"
 """How every refusal begins, so that callers can tell it from other refusals."""
 NUMBER = "[0-9]{1,18}"
 """Anything else counts as 0: more digits don't fit 64 bits."""
-API = "admissionregistration.k8s.io/v1"
 
 Facts = dict[str, str | int]
 
@@ -45,7 +44,7 @@ class Fence(NamedTuple):
 
 def fencing_policies(account: str) -> list[KubernetesObject]:
     """The policies and their bindings; `account`: user name under which the worker writes."""
-    return [made for fence in FENCES for made in (_policy(fence, account), _binding(fence))]
+    return [made for fence in FENCES for made in policy_objects(_policy(fence, account))]
 
 
 def admission(stored: KubernetesObject | None, new: KubernetesObject, namespace: KubernetesObject | None) -> str | None:
@@ -57,12 +56,13 @@ def admission(stored: KubernetesObject | None, new: KubernetesObject, namespace:
     return broken.message.format(**facts) if broken else None
 
 
+def _policy(fence: Fence, account: str) -> Policy:
+    conditions = {"is-our-account": is_user(account)} | fence.conditions
+    checks = tuple(Check(rule.expression, rule.message) for rule in fence.rules)
+    return Policy(fence.name, fence.match, conditions, fence.variables, checks)
+
+
 # --- the rules ---------------------------------------------------------------------------------------------------
-
-
-def _cel_mark(obj: str, field: str, name: str) -> str:
-    """CEL for one label or annotation; empty where there is none."""
-    return f"({obj} == null ? '' : {obj}.metadata.?{field}['{name}'].orValue(''))"
 
 
 def _cel_number(variable: str) -> str:
@@ -71,8 +71,8 @@ def _cel_number(variable: str) -> str:
 
 OBJECTS = Fence(
     name="catalyst-fence-objects",
-    match={
-        "namespaceSelector": {"matchLabels": {labels.NAMESPACE_TYPE: "environment"}},
+    match=IN_ENVIRONMENTS
+    | {
         "resourceRules": [
             {
                 "apiGroups": ["*"],
@@ -85,19 +85,19 @@ OBJECTS = Fence(
     },
     conditions={
         "is-ours": f"'{labels.MANAGER}' in ["
-        f"{_cel_mark('object', 'labels', labels.MANAGED_BY)}, {_cel_mark('oldObject', 'labels', labels.MANAGED_BY)}]",
+        f"{mark('object', 'labels', labels.MANAGED_BY)}, {mark('oldObject', 'labels', labels.MANAGED_BY)}]",
         # Teardown must be able to take a finalizer off what is leaving already.
         "is-not-leaving": "oldObject == null || !has(oldObject.metadata.deletionTimestamp)",
     },
     variables={
-        "fence": _cel_mark("namespaceObject", "annotations", labels.FENCE),
+        "fence": mark("namespaceObject", "annotations", labels.FENCE),
         "floor": _cel_number("fence"),
-        "label": _cel_mark("object", "labels", labels.ROLLOUT),
+        "label": mark("object", "labels", labels.ROLLOUT),
         "number": _cel_number("label"),
-        "storedLabel": _cel_mark("oldObject", "labels", labels.ROLLOUT),
+        "storedLabel": mark("oldObject", "labels", labels.ROLLOUT),
         "stored": _cel_number("storedLabel"),
-        "uid": _cel_mark("object", "labels", labels.UID),
-        "owner": _cel_mark("namespaceObject", "labels", labels.UID),
+        "uid": mark("object", "labels", labels.UID),
+        "owner": mark("namespaceObject", "labels", labels.UID),
     },
     rules=(
         Rule(
@@ -129,15 +129,15 @@ NAMESPACES = Fence(
             {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["namespaces"], "operations": ["UPDATE"]}
         ]
     },
-    conditions={"is-environment": f"{_cel_mark('oldObject', 'labels', labels.NAMESPACE_TYPE)} == 'environment'"},
+    conditions={"is-environment": f"{mark('oldObject', 'labels', labels.NAMESPACE_TYPE)} == 'environment'"},
     variables={
-        "fence": _cel_mark("object", "annotations", labels.FENCE),
+        "fence": mark("object", "annotations", labels.FENCE),
         "number": _cel_number("fence"),
-        "storedFence": _cel_mark("oldObject", "annotations", labels.FENCE),
+        "storedFence": mark("oldObject", "annotations", labels.FENCE),
         "stored": _cel_number("storedFence"),
-        "uid": _cel_mark("object", "labels", labels.UID),
-        "owner": _cel_mark("oldObject", "labels", labels.UID),
-        "type": _cel_mark("object", "labels", labels.NAMESPACE_TYPE),
+        "uid": mark("object", "labels", labels.UID),
+        "owner": mark("oldObject", "labels", labels.UID),
+        "type": mark("object", "labels", labels.NAMESPACE_TYPE),
     },
     rules=(
         Rule(
@@ -176,9 +176,9 @@ ENVIRONMENTS = Fence(
     },
     conditions={},
     variables={
-        "mark": _cel_mark("object", "annotations", labels.DECLARED_AT),
+        "mark": mark("object", "annotations", labels.DECLARED_AT),
         "decided": _cel_number("mark"),
-        "storedMark": _cel_mark("oldObject", "annotations", labels.DECLARED_AT),
+        "storedMark": mark("oldObject", "annotations", labels.DECLARED_AT),
         "stored": _cel_number("storedMark"),
     },
     rules=(
@@ -249,38 +249,3 @@ def _mark(obj: KubernetesObject | None, field: str, name: str) -> str:
 
 def _number(text: str) -> int:
     return int(text) if re.fullmatch(NUMBER, text) else 0
-
-
-# --- as Kubernetes objects ---------------------------------------------------------------------------------------
-
-
-def _policy(fence: Fence, account: str) -> KubernetesObject:
-    conditions = {"is-our-account": f"request.userInfo.username == {json.dumps(account)}"} | fence.conditions
-    return _named(fence, "ValidatingAdmissionPolicy") | {
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": fence.match,
-            "matchConditions": [{"name": name, "expression": cel} for name, cel in conditions.items()],
-            "variables": [{"name": name, "expression": cel} for name, cel in fence.variables.items()],
-            "validations": [
-                {"expression": rule.expression, "messageExpression": _cel_text(rule.message)} for rule in fence.rules
-            ],
-        }
-    }
-
-
-def _binding(fence: Fence) -> KubernetesObject:
-    spec = {"policyName": fence.name, "validationActions": ["Deny"]}
-    return _named(fence, "ValidatingAdmissionPolicyBinding") | {"spec": spec}
-
-
-def _named(fence: Fence, kind: str) -> KubernetesObject:
-    metadata = {"name": fence.name, "labels": {labels.MANAGED_BY: labels.MANAGER}}
-    return {"apiVersion": API, "kind": kind, "metadata": metadata}
-
-
-def _cel_text(message: str) -> str:
-    """A sentence with {variables} as a CEL expression."""
-    parts = re.split(r"\{(\w+)\}", message)
-    texts = [f"string(variables.{part})" if i % 2 else json.dumps(part) for i, part in enumerate(parts)]
-    return " + ".join(texts)

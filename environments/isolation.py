@@ -15,11 +15,12 @@ from environments.model import (
     NamespaceName,
     PlatformAddress,
     Quota,
+    WayOut,
 )
 
 NAME = "catalyst-guard"
 """Of quota, limits and network policy alike: an owner sees at a glance what isn't theirs."""
-DEFAULT_REQUEST = {"cpu": "25m", "memory": "64Mi"}
+DEFAULT_REQUEST = {"cpu": "25m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
 """Of a container that names none; small, because previews idle most of the time and 20 must fit two cores."""
 POD_SECURITY = "baseline"
 NEVER_REACHED = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
@@ -36,11 +37,16 @@ def environment_namespace_object(
     resource: EnvironmentKey,
     rollout: int,
     branch: str,
+    host: str,
 ) -> KubernetesObject:
-    """The environment namespace with its fence at this rollout (design: rule 2) and where its Environment lies."""
+    """The environment namespace with its fence at this rollout (design: rule 2), where its Environment lies, and its host."""
     levels = {f"pod-security.kubernetes.io/{mode}": POD_SECURITY for mode in ("enforce", "warn", "audit")}
     own = {labels.NAMESPACE_TYPE: "environment", labels.UID: uid} | _branch(branch) | levels
-    annotations = {labels.FENCE: str(rollout), labels.RESOURCE: f"{resource.namespace}/{resource.name}"}
+    annotations = {
+        labels.FENCE: str(rollout),
+        labels.RESOURCE: f"{resource.namespace}/{resource.name}",
+        labels.HOST: host,
+    }
     metadata = {"name": namespace, "labels": _identity(identity) | own, "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
@@ -77,6 +83,7 @@ def _bounds(quota: Quota) -> dict[str, str]:
         "requests.memory": quota.requests_memory,
         "limits.memory": quota.limits_memory,
         "requests.storage": quota.storage,
+        "limits.ephemeral-storage": quota.disk,
         "pods": str(quota.pods),
         # Either would open a way to the pods beside the ingress, on every node's own address.
         "services.nodeports": "0",
@@ -86,7 +93,7 @@ def _bounds(quota: Quota) -> dict[str, str]:
 
 def _defaults(quota: Quota) -> dict[str, object]:
     """A quota on limits rejects every container that names none, so each gets these."""
-    default = {"cpu": quota.default_cpu, "memory": quota.default_memory}
+    default = {"cpu": quota.default_cpu, "memory": quota.default_memory, "ephemeral-storage": quota.default_disk}
     return {"type": "Container", "default": default, "defaultRequest": DEFAULT_REQUEST}
 
 
@@ -100,7 +107,7 @@ def _network_policy(network: ClusterNetwork, address: PlatformAddress) -> dict[s
             _same_namespace("to"),
             _to_dns(),
             *_with_peers("to", _to_ingress(network, address)),
-            _to_outside(network),
+            _to_proxy(network.way_out) if network.way_out else _to_outside(network),
         ],
     }
 
@@ -133,6 +140,11 @@ def _to_ingress(network: ClusterNetwork, address: PlatformAddress) -> dict[str, 
     port = address.port or DEFAULT_PORTS[address.scheme]
     on_nodes = _unique((network.ingress_address,)) or _unique(network.node_addresses)
     return {"to": [_block(node) for node in on_nodes], "ports": [{"protocol": "TCP", "port": port}]}
+
+
+def _to_proxy(way_out: WayOut) -> dict[str, object]:
+    """The project's own port of the forward proxy, which lets out to approved hosts (docs/decisions/0015)."""
+    return {"to": [_block(way_out.address)], "ports": [{"protocol": "TCP", "port": way_out.port}]}
 
 
 def _to_outside(network: ClusterNetwork) -> dict[str, object]:

@@ -46,6 +46,14 @@ class PullRequestKey(Value):
     number: int
 
 
+class BranchKey(Value):
+    """A branch of a repository by the forge's numeric id."""
+
+    forge: str
+    repository_id: int
+    branch: str
+
+
 class Repository(Value):
     id: int
     owner_id: int
@@ -248,6 +256,14 @@ class PlatformImages(Value):
     """Delivers source and supervises the command (docs/decisions/0013)."""
 
 
+class WayOut(Value):
+    """Where previews of one project reach the forward proxy (environments.egress)."""
+
+    address: str
+    port: int
+    """The project's own."""
+
+
 class ClusterNetwork(Value):
     """What of the cluster's own network previews may not reach; read from the cluster, never typed in (design: Security)."""
 
@@ -258,6 +274,8 @@ class ClusterNetwork(Value):
     """Addresses of nodes and of the API server, without mask."""
     ingress_address: str | None = None
     """Where pods reach the ingress when it runs on a node; None: it runs in pods of PlatformAddress.ingress_namespace."""
+    way_out: WayOut | None = None
+    """The only way outside; None: everything outside is open."""
 
 
 class Quota(Value):
@@ -268,10 +286,15 @@ class Quota(Value):
     requests_memory: str = "4Gi"
     limits_memory: str = "8Gi"
     storage: str = "20Gi"
+    """Of all volume claims together."""
+    disk: str = "20Gi"
+    """What containers write beside their volumes, logs among it, all together."""
     pods: int = 20
     default_cpu: str = "500m"
     """Limit of a container that names none; requests are a twentieth of it (25m), so that 20 previews fit two cores."""
     default_memory: str = "512Mi"
+    default_disk: str = "2Gi"
+    """Past it the kubelet throws the pod out."""
 
 
 class RenderRequest(Value):
@@ -296,6 +319,8 @@ class RenderRequest(Value):
     address: PlatformAddress
     ca_bundle: str | None = None
     """PEM text for pods behind a private CA; None: none."""
+    fetching: Mapping[str, str] = Field(default_factory=dict)
+    """Variables that programs which fetch code must be told (environments.fetching)."""
     url: str
 
 

@@ -2,7 +2,7 @@
 
 Roles of its own for each environment namespace would be narrower still, but a namespace that is being deleted loses them
 first, just when teardown has to look who holds it (docs/decisions/0012). What we may write is narrowed by the admission
-policies of environments/fencing.py besides.
+policies of environments/fencing.py and environments/guarding/account.py besides.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ class Permission(NamedTuple):
 NAMED = (
     # Teams, projects and environments; their resources.
     Permission("", "Namespace", "namespaces", ("get", "list", "watch", "create", "patch", "delete")),
-    Permission(CATALYST, "Project", "projects", ("get", "create", "patch")),
+    Permission(CATALYST, "Project", "projects", ("get", "watch", "create", "patch")),
     Permission(CATALYST, "Environment", "environments", ("get", "list", "watch", "create", "patch", "delete")),
     Permission(CATALYST, "Environment", "environments/status", ("patch",)),
     # What the network policy closes is read from the cluster.
@@ -65,6 +65,8 @@ NAMED = (
     Permission("batch", "CronJob", "cronjobs", ("delete",)),
     Permission("batch", "Job", "jobs", ("delete",)),
     Permission("", "PersistentVolume", "persistentvolumes", ("list",)),
+    # Which port of the forward proxy is whose (environments.egress).
+    Permission("", "ConfigMap", "configmaps", ("get",), HOME),
     # One watcher at a time.
     Permission("coordination.k8s.io", "Lease", "leases", ("get", "create", "patch"), HOME),
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from environments import labels
-from environments.containers import Trouble, trouble_of
+from environments.containers import REPEATED, Trouble, trouble_of, trouble_of_evicted
 from environments.model import KubernetesObject, Phase, Value
 from environments.plan import rollout_of
 
@@ -61,6 +61,7 @@ def judge(rollout: int, deployments: Sequence[KubernetesObject], pods: Sequence[
         _no_deployment(deployments),
         *(_refused(deployment, rollout) for deployment in deployments),
         _in_trouble(own, is_final=True),
+        _thrown_out(rollout, pods),
         *(_gave_up(deployment, rollout) for deployment in deployments),
         _in_trouble(own, is_final=False),
         *(_unfinished(deployment, rollout) for deployment in deployments),
@@ -83,10 +84,10 @@ def living_pod(
         _in_trouble(own, is_final=True),
         *(_unseen(deployment, rollout) for deployment in deployments),
         _leaving(pods),
-        _in_trouble([pod for pod in own if not _has_sidecar(pod)], is_final=False),
+        _in_trouble([pod for pod in own if not has_sidecar(pod)], is_final=False),
     )
     found = next((verdict for verdict in verdicts if verdict), None)
-    ready = [str(pod["metadata"]["name"]) for pod in own if _has_sidecar(pod)]
+    ready = [str(pod["metadata"]["name"]) for pod in own if has_sidecar(pod)]
     return found or (ready[0] if ready else _waiting("Starting", "Its pod is being started."))
 
 
@@ -156,6 +157,17 @@ def _in_trouble(pods: Iterable[KubernetesObject], *, is_final: bool) -> Readines
     return None
 
 
+def _thrown_out(rollout: int, pods: Iterable[KubernetesObject]) -> Readiness | None:
+    """The kubelet's word for what used too much disk; the pod stays as its witness, and another is begun."""
+    evicted = [pod for pod in pods if rollout_of(pod) == rollout and trouble_of_evicted(pod)]
+    if len(evicted) < REPEATED:
+        return None
+    newest = max(evicted, key=lambda pod: str((pod.get("status") or {}).get("startTime", "")))
+    trouble = trouble_of_evicted(newest)
+    assert trouble is not None
+    return _readiness(trouble, newest)
+
+
 def _readiness(trouble: Trouble, pod: KubernetesObject) -> Readiness:
     return Readiness(
         state=ReadinessState.FAILED if trouble.is_final else ReadinessState.WAITING,
@@ -193,7 +205,7 @@ def _leaving(pods: Iterable[KubernetesObject]) -> Readiness | None:
     return _waiting("Replacing", f"The pod {names[0]} ends first: both use one volume.") if names else None
 
 
-def _has_sidecar(pod: KubernetesObject) -> bool:
+def has_sidecar(pod: KubernetesObject) -> bool:
     statuses = (pod.get("status") or {}).get("initContainerStatuses") or ()
     return any(each["name"] == SIDECAR and each.get("started") for each in statuses)
 

@@ -70,6 +70,19 @@ class Delivered(_Said):
     kept: Kept | None = None
 
 
+class Outgoing(_Said):
+    """Commits that were made in the pod, and what else was changed there."""
+
+    sha: CommitSha = Field(pattern=r"^[0-9a-f]{40}$")
+    base: CommitSha = Field(pattern=r"^[0-9a-f]{40}$")
+    """What was delivered last; the pack builds upon it."""
+    commits: int = Field(0, ge=0)
+    pack_bytes: int = Field(0, ge=0)
+    is_dirty: bool = False
+    """Something is changed and not committed."""
+    files: tuple[str, ...] = Field(default=(), max_length=20)
+
+
 class SidecarState(_Said):
     rollout: int = 0
     sha: str = ""

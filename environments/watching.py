@@ -22,11 +22,11 @@ FLAGS = re.compile(r"(?:^|[\s/])(?:node|bun|deno)\s+(?:\S+\s+)*?--(?:watch|hot)\
 
 def is_watching(command: str | None, folder: Folder | None = None) -> bool:
     """`folder`: where the command runs, for the scripts of its package.json. False when in doubt: a restart is never wrong."""
-    text = _behind(command or "", folder)
+    text = script_behind(command or "", folder)
     return bool(PROGRAMS.search(text) or FLAGS.search(text))
 
 
-def _behind(command: str, folder: Folder | None) -> str:
+def script_behind(command: str, folder: Folder | None) -> str:
     """The script that the command runs, where it is one of package.json."""
     package = read_package(folder) if folder else None
     found = RUNNERS.match(command.strip())

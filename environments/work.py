@@ -36,7 +36,7 @@ class Request(BaseModel):
     """Set when a webhook caused it: then it only says "look" (design: rule 1)."""
     sha: str | None = None
     asked_at: datetime | None = None
-    """When the webhook came that asks for a URL (opened, reopened, pushed); what it takes is measured from then."""
+    """When the webhook came that asks for a URL (opened, reopened, pushed); how long that takes is measured from then."""
 
 
 class OverrideRequest(Request):
@@ -49,6 +49,17 @@ class OverrideRequest(Request):
     image: str | None = None
     tag: str | None = None
     reset: bool = False
+
+
+class PushRequest(Request):
+    """Signal (from a terminal) and update `push`: commits made in the environment go to the pull request's branch."""
+
+    message: str = ""
+    """Everything that was changed is committed first, with this message; empty: only what is committed is pushed."""
+    tip: CommitSha | None = None
+    """The commit to push; None: what is checked out."""
+    id: str = ""
+    """Of the terminal that waits for the answer; empty: none does."""
 
 
 class Declared(Value):
@@ -259,6 +270,8 @@ class Publication(Value):
     identity: EnvironmentIdentity | None
     """None: it lies where no environment can be; its status says so, and the index has no row for it."""
     pull_request: PullRequestKey | None
+    branch: str = ""
+    """Of the newest rollout; empty before the first."""
     report: EnvironmentReport
 
 
@@ -274,6 +287,22 @@ class OverrideWork(Value):
     key: EnvironmentKey
     uid: EnvironmentUid
     request: OverrideRequest
+
+
+class PushWork(Value):
+    pull_request: PullRequestKey
+    key: EnvironmentKey
+    namespace: NamespaceName
+    """The environment namespace."""
+    uid: EnvironmentUid
+    request: PushRequest
+
+
+class PushResult(Value):
+    is_done: bool = False
+    message: str
+    """A sentence for who asked."""
+    sha: str = ""
 
 
 class Reconciled(Value):

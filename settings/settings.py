@@ -5,6 +5,7 @@ Temporal's own variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +65,8 @@ class SourceSettings(BaseModel):
     max_bytes: int = 1 << 30
     """Of what is fetched, and of the files checked out."""
     max_files: int = 100_000
+    max_push_bytes: int = 50 << 20
+    """Of commits that are pushed from a development pod at once, packed."""
 
 
 class GiteaSettings(BaseModel):
@@ -106,6 +109,35 @@ class RolloutSettings(BaseModel):
     """From applied objects to pods that answer."""
 
 
+class ProxySettings(BaseModel):
+    address: str = ""
+    """IPv4 address that the forward proxy listens on and that pods and builds reach."""
+    first_port: int = Field(default=20000, ge=1024, le=65000)
+    """Builds come to this one; each project to one of those after it."""
+    ports: int = Field(default=500, ge=1, le=10_000)
+    """So many projects at most."""
+    secret: SecretStr = SecretStr("")
+    """Builds' tokens are made with it; the same for worker and `python -m egress`."""
+    closed: str = ""
+    """CIDRs, with commas between them, that nobody reaches through it, beside the cluster's own."""
+    upstream: str = ""
+    """`host:port` of another proxy that is the only way out; empty: none."""
+    package: Path = Path("/")
+    """Folder below which Debian's packages squid and squid-langpack are unpacked; `/`: installed."""
+    user: str = "proxy"
+    """Account that squid runs under, when it is started as root."""
+    folder: Path = Path("/var/lib/catalyst/egress")
+    """Its configuration."""
+
+
+class MirrorSettings(BaseModel):
+    """Without credentials: hostile code reads them."""
+
+    npm: str = ""
+    pypi: str = ""
+    go: str = ""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CATALYST_", env_nested_delimiter="__", extra="ignore")
 
@@ -118,6 +150,8 @@ class Settings(BaseSettings):
     """Checked-out commits; a cache that may be deleted at any time."""
     ca_bundle: Path | None = None
     """PEM file that pods and builds need to reach package registries, where a private CA stands in between."""
+    egress: Literal["proxy", "open"] = "proxy"
+    """What previews and builds reach outside: approved hosts through the forward proxy, or everything."""
     task_queue: str = "catalyst"
     bootstrap_token: SecretStr = SecretStr("")
     """An API token that is made known at start (stored hashed), for whoever sets the platform up; empty: none."""
@@ -132,6 +166,8 @@ class Settings(BaseSettings):
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     rollout: RolloutSettings = Field(default_factory=RolloutSettings)
+    proxy: ProxySettings = Field(default_factory=ProxySettings)
+    mirrors: MirrorSettings = Field(default_factory=MirrorSettings)
 
 
 def load_settings() -> Settings:

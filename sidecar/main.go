@@ -23,6 +23,11 @@ var commands = []command{
 	{"watch", "print state and installation output as they change, as lines of JSON", watch},
 	{"state", "print the state once", printState},
 	{"send", "print what was committed here as a line of JSON and a git pack", send},
+	{"pushes", "print what `git push` in the terminal asks for, as lines of JSON", printPushes},
+	{"answer", "tell the terminal what became of its push", answerPush},
+	{"pre-receive", "git's hook in the terminal: ask for a push and wait for the answer", preReceive},
+	{"receive-pack", "git's own, for the terminal's origin", servesOrigin("receive-pack")},
+	{"upload-pack", "git's own, for the terminal's origin", servesOrigin("upload-pack")},
 }
 
 func main() {
@@ -51,7 +56,7 @@ func finish(err error) {
 func help() string {
 	text := "sidecar COMMAND\n"
 	for _, each := range commands {
-		text += fmt.Sprintf("  %-10s %s\n", each.name, each.purpose)
+		text += fmt.Sprintf("  %-12s %s\n", each.name, each.purpose)
 	}
 	return text + "Folders: CATALYST_CODE (/code), CATALYST_SHARED (/catalyst).\n"
 }

@@ -19,6 +19,9 @@ func (p places) binary() string     { return filepath.Join(p.shared, "bin", "sid
 func (p places) wanted() string     { return filepath.Join(p.code, wantedFile) }
 func (p places) state() string      { return filepath.Join(p.shared, "state.json") }
 func (p places) ports() string      { return filepath.Join(p.shared, "ports.json") }
+func (p places) origin() string     { return filepath.Join(p.shared, originFolder) }
+func (p places) push() string       { return filepath.Join(p.shared, "push.json") }
+func (p places) pushed() string     { return filepath.Join(p.shared, "pushed.json") }
 func (p places) installLog() string { return filepath.Join(p.shared, "install.log") }
 
 func variable(name, otherwise string) string {

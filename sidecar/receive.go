@@ -79,6 +79,7 @@ func (r *repository) deliver(delivery header) (*kept, error) {
 		return nil, err
 	}
 	after := delivered{before.Newest, delivery.Rollout, delivery.SHA}
+	complain("git push can't be offered", errors.Join(r.offerPush(), tellOrigin(r.at, branch, delivery.SHA)))
 	return aside, errors.Join(r.note(after), r.want(delivery.wanted))
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,15 +34,20 @@ func send(p places, arguments []string) error {
 	flags := flag.NewFlagSet("send", flag.ContinueOnError)
 	message := flags.String("commit", "", "first commit everything, with this message")
 	author := flags.String("author", "", "of that commit, as `Name <mail>`")
+	tip := flags.String("tip", "", "send this commit instead of HEAD")
+	most := flags.Int64("most", math.MaxInt64, "bytes of the pack")
 	if err := flags.Parse(arguments); err != nil {
 		return refuse(refusal{invalid, err.Error()})
+	}
+	if *tip != "" && (*message != "" || !objectName.MatchString(*tip)) {
+		return refuse(refusal{invalid, "--tip takes 40 hexadecimal digits, and nothing is committed with it."})
 	}
 	r, err := openRepository(p)
 	if err != nil {
 		return refuse(err)
 	}
 	defer r.close()
-	about, err := r.prepare(*message, *author)
+	about, err := r.prepare(*message, *author, *tip, *most)
 	if err != nil {
 		return refuse(err)
 	}
@@ -47,7 +55,7 @@ func send(p places, arguments []string) error {
 }
 
 // prepare holds the lock, but not while somebody reads what is printed, however slowly.
-func (r *repository) prepare(message, author string) (sent, error) {
+func (r *repository) prepare(message, author, tip string, most int64) (sent, error) {
 	release, err := lock(r.at)
 	if err != nil {
 		return sent{}, err
@@ -62,7 +70,12 @@ func (r *repository) prepare(message, author string) (sent, error) {
 			return sent{}, err
 		}
 	}
-	return r.pack(base, head)
+	if tip != "" {
+		if head = r.commit(tip); head == "" {
+			return sent{}, refusal{missing, fmt.Sprintf("Commit %s isn't in the pod's repository.", tip)}
+		}
+	}
+	return r.pack(base, head, most)
 }
 
 // ends are the commit delivered last and HEAD, which the index then is of.
@@ -135,8 +148,11 @@ func (r *repository) changed() ([]string, error) {
 }
 
 // pack counts commits from what was delivered last, whatever became of the history since.
-func (r *repository) pack(base, head string) (sent, error) {
+func (r *repository) pack(base, head string, most int64) (sent, error) {
 	about := sent{SHA: head, Base: base, Files: []string{}}
+	if err := r.cutBefore(base); err != nil {
+		return about, err
+	}
 	changed, err := r.changed()
 	if err != nil {
 		return about, err
@@ -153,23 +169,51 @@ func (r *repository) pack(base, head string) (sent, error) {
 	if err != nil {
 		return about, err
 	}
-	about.Files = files[:min(len(files), mostFilesTold)]
-	about.PackBytes, err = r.writePack(base, head)
+	about.Files = append(about.Files, files[:min(len(files), mostFilesTold)]...)
+	about.PackBytes, err = r.writePack(base, head, most)
 	return about, err
 }
 
-func (r *repository) writePack(base, head string) (int64, error) {
+// cutBefore makes git, here only, take the commit for one without parents: who gets the pack has its files, not its past.
+func (r *repository) cutBefore(base string) error {
+	file := filepath.Join(r.private, "shallow")
+	known, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	commits := append(strings.Fields(string(known)), base)
+	return os.WriteFile(file, []byte(strings.Join(commits, "\n")+"\n"), 0o600)
+}
+
+func (r *repository) writePack(base, head string, most int64) (int64, error) {
 	file, err := os.Create(r.packFile())
 	if err != nil {
 		return 0, err
 	}
 	defer file.Close()
 	ends := strings.NewReader(head + "\n^" + base + "\n")
-	err = r.gitInto(file, ends, r.index, "pack-objects", "--revs", "--thin", "--stdout", "-q", "--delta-base-offset")
+	output := &bounded{file, most}
+	err = r.gitInto(output, ends, r.index, "pack-objects", "--revs", "--thin", "--stdout", "-q", "--delta-base-offset")
+	if output.left < 0 {
+		return 0, refusal{broken, "The commits are larger than what can be pushed from here: push them from another machine, or leave big files out."}
+	}
 	if err != nil {
 		return 0, err
 	}
 	return file.Seek(0, io.SeekEnd)
+}
+
+// bounded refuses what goes past its bytes.
+type bounded struct {
+	file *os.File
+	left int64
+}
+
+func (b *bounded) Write(content []byte) (int, error) {
+	if b.left -= int64(len(content)); b.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return b.file.Write(content)
 }
 
 func (r *repository) packFile() string { return filepath.Join(r.private, "pack") }

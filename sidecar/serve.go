@@ -24,6 +24,8 @@ func serve(p places, _ []string) error {
 	if err := copyProgram("/proc/self/exe", p.binary()); err != nil {
 		return fmt.Errorf("the program can't be put into %s: %w", p.binary(), err)
 	}
+	// Without it everything but `git push` goes on.
+	complain("git push can't be offered", layOrigin(p))
 	found := newDiscovery(p)
 	if err := openPorts(p, found); err != nil {
 		return err

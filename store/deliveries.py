@@ -130,8 +130,9 @@ class Deliveries:
         """Temporal has accepted them."""
         await self._change(ids, state=DeliveryState.HANDED, handed_at=now(), reason="")
 
-    async def ignored(self, id: int, reason: str) -> None:
-        await self._change([id], state=DeliveryState.IGNORED, reason=reason)
+    async def ignored(self, *ids: int, reason: str) -> None:
+        """They concern nobody."""
+        await self._change(ids, state=DeliveryState.IGNORED, reason=reason)
 
     async def failed(self, id: int, error: str) -> None:
         """It stays pending; the attempt is counted."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from activities.protocols import IndexRow
-from environments.model import Phase, PullRequestKey
+from environments.model import BranchKey, Phase, PullRequestKey
 from environments.report import EnvironmentReport
 from store.database import Database
 from store.models import EnvironmentRow, now
@@ -70,6 +70,14 @@ class DatabaseIndex:
             row = await session.scalar(query)
         return _index_row(row) if row else None
 
+    async def pull_requests_of(self, key: BranchKey) -> Sequence[PullRequestKey]:
+        """Those whose environment shows that branch of their own repository; not those from forks."""
+        query = select(EnvironmentRow).where(EnvironmentRow.phase != Phase.DELETED)
+        query = query.filter_by(forge=key.forge, repository_id=key.repository_id, branch=key.branch)
+        async with self.database.read() as session:
+            found = [_index_row(row).pull_request for row in await session.scalars(query)]
+        return [each for each in found if each is not None]
+
     async def list(self, narrow: Filter = Filter(), limit: int = 1000) -> Sequence[IndexRow]:
         """Those that changed last come first."""
         query = select(EnvironmentRow).order_by(EnvironmentRow.updated_at.desc(), EnvironmentRow.namespace)
@@ -101,6 +109,7 @@ def _fill(stored: EnvironmentRow, row: IndexRow, report: EnvironmentReport) -> N
     stored.forge = key.forge if key else None
     stored.repository_id = key.repository_id if key else None
     stored.number = key.number if key else None
+    stored.branch = row.branch
     stored.phase, stored.report, stored.updated_at = report.phase, row.report, now()
 
 
@@ -115,5 +124,6 @@ def _index_row(row: EnvironmentRow) -> IndexRow:
         project=row.project,
         environment=row.environment,
         pull_request=key,
+        branch=row.branch,
         report=row.report,
     )

@@ -85,6 +85,7 @@ class EnvironmentRow(Base):
     forge: Mapped[str | None] = mapped_column(String(NAME))
     repository_id: Mapped[int | None] = mapped_column(BigInteger)
     number: Mapped[int | None] = mapped_column(BigInteger)
+    branch: Mapped[str] = mapped_column(Text, default="")
     phase: Mapped[str] = mapped_column(String(20))
     report: Mapped[dict[str, Any]]
     """environments.report.EnvironmentReport as JSON."""

@@ -1,6 +1,7 @@
 """What becomes of rollouts, and how long people wait for a URL: measured around workflows, once, and not when they are replayed."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,14 +48,16 @@ class Waiting:
     """Of one pull request, for its URL. What continue-as-new cuts off isn't measured."""
 
     _asked_at: datetime | None = None
-    """By the newest webhook that nothing was declared for yet."""
+    """By the newest webhook that nothing was declared for yet, unless a person asked after it: what was stopped may go on days later."""
     _declared: tuple[str, int] | None = None
     """SHA and retry."""
     _since: datetime | None = None
     """When the declared commit was asked for; None: by no webhook, or it has its URL."""
 
     def ask(self, request: Request) -> None:
-        self._asked_at = request.asked_at or self._asked_at
+        is_by_person = request.delivery is None
+        if request.asked_at is not None or is_by_person:
+            self._asked_at = request.asked_at
 
     def declare(self, request: DeclareRequest) -> None:
         wanted = request.pull_request.head_sha, request.retry
@@ -91,14 +94,21 @@ class _Inbound(worker.WorkflowInboundInterceptor):
         return result
 
     async def handle_signal(self, input: worker.HandleSignalInput) -> None:
-        subject = input.args[0] if input.args else None
+        self._hear(input.args)
+        await super().handle_signal(input)
+
+    async def handle_update_handler(self, input: worker.HandleUpdateInput) -> Any:
+        self._hear(input.args)
+        return await super().handle_update_handler(input)
+
+    def _hear(self, args: Sequence[Any]) -> None:
+        subject = args[0] if args else None
         if isinstance(subject, Request):
             self._waiting.ask(subject)
         if isinstance(subject, EnvironmentChanged):
             seconds = self._waiting.ended(subject.report, workflow.now())
             if seconds is not None and not workflow.unsafe.is_replaying():
                 TIME_TO_URL.observe(seconds)
-        await super().handle_signal(input)
 
 
 class _Outbound(worker.WorkflowOutboundInterceptor):

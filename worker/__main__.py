@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 
 import uvicorn
 from opentelemetry.trace import TracerProvider
@@ -54,7 +55,9 @@ async def main() -> None:
             await ensure_schedule(client, settings.task_queue, settings.worker.reconcile_every)
             beside = [
                 asyncio.create_task(
-                    watch_for_ever(gateways.cluster, gateways.owners, f"{socket.gethostname()}/{os.getpid()}")
+                    watch_for_ever(
+                        gateways.cluster, gateways.sidecars, gateways.owners, f"{socket.gethostname()}/{os.getpid()}"
+                    )
                 ),
                 asyncio.create_task(_serve_health(settings, progress)),
                 asyncio.create_task(_keep_house(settings)),
@@ -98,27 +101,25 @@ async def _connect(stop: asyncio.Event, traces: TracerProvider, runtime: Runtime
 
 def _workers(client: Client, settings: Settings, gateways: Gateways, progress: Progress) -> list[Worker]:
     activities = assemble(gateways, options_of(settings))
-    common = {
-        "interceptors": [Measuring(), ContextInterceptor(progress)],
-        "graceful_shutdown_timeout": settings.worker.graceful_shutdown,
-        "max_heartbeat_throttle_interval": BEAT,
-        "default_heartbeat_throttle_interval": BEAT,
-    }
+    worker = partial(
+        Worker,
+        client,
+        interceptors=[Measuring(), ContextInterceptor(progress)],
+        graceful_shutdown_timeout=settings.worker.graceful_shutdown,
+        max_heartbeat_throttle_interval=BEAT,
+        default_heartbeat_throttle_interval=BEAT,
+    )
     return [
-        Worker(
-            client,
+        worker(
             task_queue=settings.task_queue,
             workflows=WORKFLOWS,
             activities=activities.common,
             max_cached_workflows=settings.worker.max_cached_workflows,
-            **common,  # type: ignore[arg-type]
         ),
-        Worker(
-            client,
+        worker(
             task_queue=builds_queue(settings.task_queue),
             activities=activities.builds,
             max_concurrent_activities=settings.worker.concurrent_builds,
-            **common,  # type: ignore[arg-type]
         ),
     ]
 

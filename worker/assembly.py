@@ -7,18 +7,35 @@ from typing import Any, NamedTuple
 
 from activities.answering import Answering
 from activities.checkouts import Checkouts
+from activities.egress import Egress
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
 from activities.leaks import Leaks
 from activities.living import LivingActivities
 from activities.living_health import LivingHealth
-from activities.protocols import Audit, Builder, Cluster, Forge, Index, Logs, Owners, Probe, Registry, Sidecars, Source
+from activities.protocols import (
+    Audit,
+    Branches,
+    Builder,
+    Cluster,
+    Forge,
+    Index,
+    Logs,
+    Owners,
+    Probe,
+    Registry,
+    Sidecars,
+    Source,
+)
 from activities.pull_request import PullRequestActivities
+from activities.pushing import PushActivities
 from activities.reconcile import ReconcileActivities
 from activities.report import ReportActivities
 from activities.rollout import RolloutActivities
 from activities.teardown import TeardownActivities
 from activities.waiting import WaitingActivities
+from environments.egress import Proxy
+from environments.fetching import Mirrors
 from environments.model import PlatformAddress, PlatformImages
 from workflows.environment import EnvironmentWorkflow
 from workflows.pull_request import PullRequestWorkflow
@@ -38,6 +55,7 @@ class Gateways:
     builder: Builder
     registry: Registry
     sidecars: Sidecars
+    branches: Branches
     probe: Probe
     logs: Logs
     index: Index
@@ -54,9 +72,14 @@ class Options:
     """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
     images: PlatformImages = field(default_factory=PlatformImages)
     ca_bundle: str | None = None
+    proxy: Proxy | None = None
+    """The only way outside; None: everything outside is open."""
+    mirrors: Mirrors = field(default_factory=Mirrors)
     api_url: str = "http://localhost:8700"
     start_timeout: timedelta = timedelta(minutes=5)
     build_timeout: timedelta = timedelta(minutes=20)
+    push_bytes: int = 50 << 20
+    """Of the pack that a development pod may send."""
     teardown_patience: timedelta = timedelta(seconds=20)
     """How long one look at a teardown waits for its end."""
 
@@ -69,7 +92,8 @@ class Activities(NamedTuple):
 
 def assemble(gateways: Gateways, options: Options) -> Activities:
     cluster, forges, logs = gateways.cluster, gateways.forges, gateways.logs
-    guards = Guards(cluster, options.address, ingress_address=options.ingress_address)
+    egress = Egress(cluster, options.proxy, options.mirrors, options.address.domain)
+    guards = Guards(cluster, options.address, ingress_address=options.ingress_address, egress=egress)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     living_health = LivingHealth(gateways.sidecars, logs)
     environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
@@ -97,14 +121,24 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
         registry=gateways.registry,
         logs=logs,
         images=options.images,
+        egress=egress,
         ca_bundle=options.ca_bundle,
         build_timeout=options.build_timeout,
+    )
+    pushing = PushActivities(
+        forges=forges,
+        cluster=cluster,
+        sidecars=gateways.sidecars,
+        branches=gateways.branches,
+        audit=gateways.audit,
+        address=options.address,
+        most_bytes=options.push_bytes,
     )
     common = (
         *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
         *(environment.observe, environment.publish, environment.check, environment.override, environment.delete),
         *(teardown.tear_down, teardown.unblock, teardown.release),
         *(rollout.prepare, rollout.inspect, rollout.deploy, waiting.wait_ready),
-        *(living.deliver, living.wait_living),
+        *(living.deliver, living.wait_living, pushing.push),
     )
     return Activities(common, builds=(rollout.build,))

@@ -15,9 +15,11 @@ from gateways.forge.gitea import GiteaForge
 from gateways.probe.http import HttpProbe
 from gateways.registry.distribution import DistributionRegistry
 from gateways.sidecar.kubernetes import KubernetesSidecars
+from gateways.source.branches import GitBranches
 from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
+from settings.egress import mirrors_of, proxy_of
 from settings.settings import IngressSettings, Settings
 from store.audit import DatabaseAudit
 from store.database import open_database
@@ -26,6 +28,20 @@ from store.logs import FileLogs
 from telemetry.calls import observed
 from telemetry.causes import tracing_interceptors
 from worker.assembly import Gateways, Options
+
+OBSERVED = {
+    "cluster": "cluster",
+    "source": "git",
+    "branches": "git",
+    "builder": "buildkit",
+    "registry": "registry",
+    "sidecars": "sidecar",
+    "probe": "probe",
+    "index": "database",
+    "audit": "database",
+    "owners": "temporal",
+}
+"""Fields of Gateways, besides the forges, by the outside system that metrics and spans name. Logs are files of ours."""
 
 
 @asynccontextmanager
@@ -40,7 +56,7 @@ async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIter
         stack.push_async_callback(probe.aclose)
         database = await open_database(settings.database_url)
         stack.push_async_callback(database.aclose)
-        yield watched(
+        yield observed_gateways(
             Gateways(
                 cluster=cluster,
                 forges=await _forges(settings, stack),
@@ -48,6 +64,7 @@ async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIter
                 builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
                 registry=registry,
                 sidecars=KubernetesSidecars(cluster.transport),
+                branches=GitBranches(settings.work_folder, _limits(settings)),
                 probe=probe,
                 logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
                 index=DatabaseIndex(database),
@@ -58,18 +75,11 @@ async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIter
         )
 
 
-def watched(gateways: Gateways, traces: TracerProvider) -> Gateways:
-    """The same ones, each call of which is measured and, inside a trace, seen. Logs are files of ours."""
-    names = {"source": "git", "builder": "buildkit", "sidecars": "sidecar", "owners": "temporal"}
-    names |= {"index": "database", "audit": "database"}
-    return replace(
-        gateways,
-        forges={name: observed(forge, "forge", traces) for name, forge in gateways.forges.items()},
-        **{
-            each: observed(getattr(gateways, each), names.get(each, each), traces)
-            for each in ("cluster", "source", "builder", "registry", "sidecars", "probe", "index", "audit", "owners")
-        },
-    )
+def observed_gateways(gateways: Gateways, traces: TracerProvider) -> Gateways:
+    """The same ones, each call of which is measured and, inside a trace, seen."""
+    forges = {name: observed(forge, "forge", traces) for name, forge in gateways.forges.items()}
+    others = {field: observed(getattr(gateways, field), system, traces) for field, system in OBSERVED.items()}
+    return replace(gateways, forges=forges, **others)
 
 
 def options_of(settings: Settings) -> Options:
@@ -78,9 +88,12 @@ def options_of(settings: Settings) -> Options:
         ingress_address=settings.ingress.pod_address,
         images=PlatformImages(shell=settings.images.shell, sidecar=settings.images.sidecar),
         ca_bundle=settings.ca_bundle.read_text() if settings.ca_bundle else None,
+        proxy=proxy_of(settings),
+        mirrors=mirrors_of(settings),
         api_url=settings.api.public_url,
         start_timeout=settings.rollout.start_timeout,
         build_timeout=settings.builder.timeout,
+        push_bytes=settings.source.max_push_bytes,
     )
 
 

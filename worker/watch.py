@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from activities.kinds import DEPLOYMENT, ENVIRONMENT, NAMESPACE
-from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind, Owners, WatchEvent
+from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind, Owners, Sidecars, WatchEvent
 from environments import labels, names
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName
 from environments.permissions import HOME, home_object
 from gateways.cluster.lease import LeaseLost, hold_lease
+from worker.terminals import hear_terminals
 
 LEASE_NAME = "catalyst-watch"
 TRY_AGAIN_SECONDS = 2.0
@@ -28,7 +29,7 @@ WATCHED: tuple[tuple[Kind, Mapping[str, str]], ...] = (
 )
 
 
-async def watch_for_ever(cluster: Cluster, owners: Owners, identity: str) -> None:
+async def watch_for_ever(cluster: Cluster, sidecars: Sidecars, owners: Owners, identity: str) -> None:
     """Until cancelled; whatever fails is said and begun anew. What is missed meanwhile Reconcile finds."""
     while True:
         try:
@@ -36,6 +37,7 @@ async def watch_for_ever(cluster: Cluster, owners: Owners, identity: str) -> Non
             async with hold_lease(cluster, HOME, LEASE_NAME, identity), asyncio.TaskGroup() as group:
                 for kind, marks in WATCHED:
                     group.create_task(_watch(cluster, owners, kind, marks))
+                group.create_task(hear_terminals(cluster, sidecars, owners))
         except* (GatewayError, LeaseLost) as errors:
             LOG.warning("the watch broke off and begins anew: %s", errors.exceptions[0])
         await asyncio.sleep(TRY_AGAIN_SECONDS)

@@ -15,7 +15,7 @@ from environments.model import (
 )
 from environments.policy import Wishes
 from environments.report import EnvironmentReport
-from environments.work import Declared, OverrideRequest, Request, RolloutRequest, Verdict
+from environments.work import Declared, OverrideRequest, PushRequest, Request, RolloutRequest, Verdict
 
 
 class PullRequestState(Value):
@@ -30,6 +30,8 @@ class PullRequestState(Value):
     """The deletion under way is our own, and nobody's wish."""
     overrides: tuple[OverrideRequest, ...] = ()
     """Taken by signal, not yet handed to the environment."""
+    pushes: tuple[PushRequest, ...] = ()
+    """From the terminal, not yet answered."""
 
 
 class PullRequestInput(Value):

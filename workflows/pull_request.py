@@ -8,23 +8,24 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
-    from activities.report import ReportActivities
-    from environments.messages import CommentView, current_details
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
+    from environments.pushing import NO_ENVIRONMENT, refusal
     from environments.resources import environment_key
     from environments.work import (
         DeclareRequest,
         EnvironmentChanged,
         OverrideRequest,
         PullRequestReport,
+        PushRequest,
         RemoveRequest,
         Request,
     )
-    from workflows import visibility
     from workflows.calling import CALL, GIVE_BACK, RETRY, beside, sentence
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
+    from workflows.pushing import Pushing
+    from workflows.reporting import Reporting
 
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
@@ -32,8 +33,6 @@ TRY_AGAIN = timedelta(seconds=5)
 """While something is being removed, or an outside system doesn't answer; doubled each time."""
 TRY_AGAIN_AT_MOST = timedelta(minutes=1)
 """The environment's own news, or anybody's signal, ends the pause at any time."""
-GOODBYE = timedelta(seconds=30)
-"""What the last report may take: it never holds up the end (design: rule 8)."""
 
 
 @workflow.defn
@@ -55,20 +54,21 @@ class PullRequestWorkflow:
         self._news = False
         self._is_removing = state.is_removing
         self._overrides = state.overrides
+        self._pushing = Pushing(given.key, state.pushes, lambda: self._declared)
         self._seen: PullRequest | None = None
         """The last that the forge said of it while it still knew it."""
-        self._told: PullRequestReport | None = None
-        self._shown = ("", "")
+        self._reporting = Reporting(self._view)
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
-        reporting = beside(self._keep_reporting())
+        tasks = (beside(self._reporting.keep()), self._pushing.start())
         try:
             while (over := await self._look_and_act()) is None:
                 await self._next_event()
                 await self._continue_as_new_if_long()
         finally:
-            reporting.cancel()
+            for task in tasks:
+                task.cancel()
         return PullRequestResult(message=over)
 
     # --- what happens: facts from webhooks, and wishes of people ---
@@ -111,6 +111,11 @@ class PullRequestWorkflow:
         self._overrides = (*self._overrides, request)
         self._news = True
 
+    @workflow.signal
+    def push(self, request: PushRequest) -> None:
+        """From the environment's terminal, which waits for the answer."""
+        self._pushing.hear(request)
+
     @workflow.update(name="new_commit")
     def new_commit_now(self, request: Request) -> str:
         """Never refused: it only says "look", and what was seen last may be out of date."""
@@ -147,6 +152,16 @@ class PullRequestWorkflow:
         if self._environment is None:
             raise ApplicationError("There is no environment that it could be set for.", type="NoEnvironment")
 
+    @workflow.update(name="push")
+    async def push_now(self, request: PushRequest) -> str:
+        return await self._pushing.now(request)
+
+    @push_now.validator
+    def _may_push(self, request: PushRequest) -> None:
+        why = refusal(self._pull_request) if self._pull_request else None
+        if why or self._declared is None:
+            raise ApplicationError(why or NO_ENVIRONMENT, type="NotPushed")
+
     @workflow.query
     def snapshot(self) -> PullRequestSnapshot:
         return PullRequestSnapshot(pull_request=self._pull_request, state=self._state(), message=self._message)
@@ -167,7 +182,7 @@ class PullRequestWorkflow:
         decision = decide(self._pull_request, self._wishes)
         self._is_settled = await self._carry_out(decision)
         if isinstance(decision, Remove) and decision.is_final and self._is_settled and await self._stays_over():
-            await self._say_goodbye()
+            await self._reporting.say_goodbye()
             return decision.message if not self._news else None
         return None
 
@@ -283,74 +298,11 @@ class PullRequestWorkflow:
         decision = decide(self._pull_request, self._wishes)
         return isinstance(decision, Remove) and decision.is_final and not self._news
 
-    # --- telling -------------------------------------------------------------------------------------------------
-
-    async def _keep_reporting(self) -> None:
-        """Apart from the main loop: newest state wins, one write under way, tried again apart (design: rule 8)."""
-        failures = 0
-        while True:
-            await workflow.wait_condition(lambda: self._is_untold())
-            told = self._view()
-            assert told is not None
-            self._show(told)
-            try:
-                await self._call(ReportActivities.report, told)
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise  # going on would start a timer after the workflow's last command, which Temporal refuses for ever
-                workflow.logger.warning("reporting failed: %s", sentence(error))
-                await self._pause_or_change(told, min(TRY_AGAIN * 2**failures, LOOK_AGAIN))
-                failures = min(failures + 1, 10)
-                continue
-            failures = 0
-            self._told = told
-
-    async def _pause_or_change(self, told: PullRequestReport, pause: timedelta) -> None:
-        """A forge that refuses for ever (a locked conversation) isn't asked every few seconds for ever."""
-        try:
-            await workflow.wait_condition(lambda: self._view() != told, timeout=pause, timeout_summary="report again")
-        except TimeoutError:
-            pass
-
     def _view(self) -> PullRequestReport | None:
+        """What there is to tell; None before the forge said anything of it."""
         if self._seen is None:
             return None
         return PullRequestReport(pull_request=self._seen, report=self._report, message=self._message)
-
-    def _is_untold(self) -> bool:
-        view = self._view()
-        is_empty = view is not None and view.report is None and view.message is None
-        return view is not None and not is_empty and view != self._told
-
-    def _show(self, told: PullRequestReport) -> None:
-        """For Temporal's own UI."""
-        pull_request, report = told.pull_request, told.report
-        updates: list[Any] = []
-        phase = report.phase.value if report else (told.message.reason if told.message else "")
-        if self._told is None:
-            updates += [
-                visibility.REPOSITORY.value_set(pull_request.repository.full_name),
-                visibility.PULL_REQUEST.value_set(pull_request.key.number),
-            ]
-        if self._shown != (phase, pull_request.head_sha):
-            updates += [visibility.PHASE.value_set(phase), visibility.SHA.value_set(pull_request.head_sha)]
-            workflow.upsert_search_attributes(updates)
-            self._shown = (phase, str(pull_request.head_sha))
-        view = CommentView(
-            pull_request=pull_request,
-            report=report,
-            message=told.message,
-            log_tail="",
-            now=workflow.now(),
-            api_url=None,
-        )
-        workflow.set_current_details(current_details(view))
-
-    async def _say_goodbye(self) -> None:
-        try:
-            await workflow.wait_condition(lambda: not self._is_untold(), timeout=GOODBYE, timeout_summary="last report")
-        except TimeoutError:
-            workflow.logger.warning("the last report could not be written in time")
 
     # --- machinery -----------------------------------------------------------------------------------------------
 
@@ -384,4 +336,5 @@ class PullRequestWorkflow:
             report=self._report,
             is_removing=self._is_removing,
             overrides=self._overrides,
+            pushes=self._pushing.pending,
         )

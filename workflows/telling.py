@@ -101,6 +101,7 @@ class Telling:
             key=self._memory.key,
             identity=state.identity,
             pull_request=state.pull_request,
+            branch=state.attempted.target.branch if state.attempted else "",
             report=state.report,
         )
         # Without a limit: whatever refuses it, the newest state is written once it can be.

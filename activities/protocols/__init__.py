@@ -3,6 +3,7 @@
 Every method may raise GatewayError; a subclass named in a docstring is one that callers branch on.
 """
 
+from activities.protocols.branches import Branches, BranchPush, PushRefused
 from activities.protocols.cluster import (
     Cluster,
     ClusterConflict,
@@ -20,6 +21,7 @@ from activities.protocols.owners import OwnerGone, OwnerRefused, Owners
 from activities.protocols.probe import Answer, Probe
 from activities.protocols.records import Audit, Index, IndexRow
 from activities.protocols.sidecars import (
+    Asked,
     DeliveryRefused,
     IncompleteDelivery,
     PodRef,
@@ -27,12 +29,16 @@ from activities.protocols.sidecars import (
     SidecarNews,
     Sidecars,
     StaleDelivery,
+    Taking,
 )
 from activities.protocols.source import Source, SourceRefused
 
 __all__ = [
     "Answer",
+    "Asked",
     "Audit",
+    "BranchPush",
+    "Branches",
     "BuildFailed",
     "BuildRequest",
     "Builder",
@@ -58,6 +64,7 @@ __all__ = [
     "Owners",
     "PodRef",
     "Probe",
+    "PushRefused",
     "Registry",
     "SidecarGone",
     "SidecarNews",
@@ -65,5 +72,6 @@ __all__ = [
     "Source",
     "SourceRefused",
     "StaleDelivery",
+    "Taking",
     "WatchEvent",
 ]

@@ -1,9 +1,11 @@
 """Images: built, found, deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+
+from pydantic import Field
 
 from activities.protocols.failure import GatewayError
 from activities.protocols.logs import LogWriter
@@ -26,6 +28,10 @@ class BuildRequest(Value):
     dockerfile_text: str | None = None
     """Instead of a file in the context: the text of a Dockerfile of ours."""
     timeout: timedelta = timedelta(minutes=20)
+    arguments: Mapping[str, str] = Field(default_factory=dict)
+    """Build arguments; those of a proxy hold a credential, which is written into no log."""
+    hosts: tuple[str, ...] | None = None
+    """From which the builder itself may fetch (ADD of a URL or a repository): names or `*.suffix`; None: from any."""
 
 
 class Builder(Protocol):

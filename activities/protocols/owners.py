@@ -44,7 +44,7 @@ class Owners(Protocol):
         ...
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
-        """Update `retry`, `close` or `override`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
+        """Update `retry`, `close`, `override` or `push`; the workflow's answer. Raises OwnerRefused, OwnerGone."""
         ...
 
     async def ask_environment(self, key: EnvironmentKey, update: str, request: Request) -> str:

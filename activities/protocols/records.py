@@ -24,6 +24,8 @@ class IndexRow(Value):
     project: str
     environment: str
     pull_request: PullRequestKey | None
+    branch: str = ""
+    """Empty until its first rollout."""
     report: dict[str, Any]
     """environments.report.EnvironmentReport as JSON."""
 

@@ -81,11 +81,11 @@ class Demo:
 
     def _see_answer(self, act: Act, answer: str) -> None:
         pull_request, figures = self._pull_requests[act.name], self.figures[act.name]
-        figures.opened_to_url = pull_request.answered(answer, self._progress(act))
+        figures.opened_to_url = pull_request.answered(answer, self._progress(act), act.path)
         pull_request.reached("Ready", self._progress(act))
         self._board.end(act.name)
-        self._tell_answer(pull_request, figures.opened_to_url)
-        figures.floor_opened = Floor(self._platform, pull_request.namespace).applied(answer)
+        self._tell_answer(act, figures.opened_to_url)
+        figures.floor_opened = Floor(self._platform, pull_request.namespace).applied(answer, act.path)
 
     def _see_failure(self, act: Act) -> None:
         pull_request = self._pull_requests[act.name]
@@ -101,14 +101,14 @@ class Demo:
         self._board.begin(act.name, "pushing")
         pull_request.push(act.change)
         self._head(act, f"pushed {pull_request.sha[:7]}: {', '.join(act.change)}")
-        seconds = pull_request.answered(act.changed_answer, self._progress(act))
+        seconds = pull_request.answered(act.changed_answer, self._progress(act), act.path)
         pull_request.reached("Ready", self._progress(act))
         self._board.end(act.name)
-        self._tell_answer(pull_request, seconds)
+        self._tell_answer(act, seconds)
         figures.pushed_to_content = seconds
         floor = Floor(self._platform, pull_request.namespace)
         if act.answer is not None:
-            figures.floor_pushed = floor.applied(act.changed_answer)
+            figures.floor_pushed = floor.applied(act.changed_answer, act.path)
             figures.floor_gone = floor.deleted()
 
     def _close_all(self) -> None:
@@ -144,10 +144,12 @@ class Demo:
     def _head(self, act: Act, text: str) -> None:
         self._board.say(f"\n[bold]{act.name}[/] {escape(text)}")
 
-    def _tell_answer(self, pull_request: PullRequest, seconds: float) -> None:
-        found = self._platform.environment(pull_request.namespace) or {}
-        self._say(f"{escape(str(found.get('url')))} answered after {seconds:.1f} s:")
-        for line in self._platform.page(host_of(pull_request.namespace)).strip().splitlines()[:PAGE_LINES]:
+    def _tell_answer(self, act: Act, seconds: float) -> None:
+        namespace = self._pull_requests[act.name].namespace
+        found = self._platform.environment(namespace) or {}
+        url = f"{str(found.get('url')).rstrip('/')}{act.path}"
+        self._say(f"{escape(url)} answered after {seconds:.1f} s:")
+        for line in self._platform.page(host_of(namespace), act.path).strip().splitlines()[:PAGE_LINES]:
             self._quote(line)
 
     def _say(self, text: str) -> None:
@@ -182,8 +184,11 @@ def _table(figures: dict[str, Figures]) -> Table:
 
 
 def _write(figures: dict[str, Figures]) -> None:
-    content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "unit": "s"}
-    content["samples"] = {name: _rounded(measured) for name, measured in figures.items()}  # type: ignore[assignment]
+    content = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "unit": "s",
+        "samples": {name: _rounded(measured) for name, measured in figures.items()},
+    }
     FIGURES.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -6,6 +6,7 @@ In a namespace of its own, unknown to the product; its deletion by plain `kubect
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from deploy.demo.platform import Json, NotAsExpected, Platform, eventually, host_of
@@ -35,23 +36,19 @@ class Floor:
         self._platform, self._model = platform, namespace
         self.namespace = f"floor-{namespace}"[:63].rstrip("-")
 
-    def applied(self, text: str) -> float:
-        """Seconds from `kubectl apply` of what stands in the environment now until its URL answers with that text."""
-        objects, delivery = self._objects(), self._delivery()
+    def applied(self, text: str, path: str = "/") -> float:
+        """Seconds from `kubectl apply` of what stands in the environment now until that path of its URL answers with that text."""
+        objects, delivery = self.objects(), self._delivery()
         began = time.time()
-        command = self._platform.kubectl_command("apply", "--filename=-")
-        applying = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        assert applying.stdin is not None
-        applying.stdin.write(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-        applying.stdin.close()
+        applying = _apply(self._platform, objects)
         if delivery is not None:
             self._deliver(delivery)
         host = host_of(self.namespace)
         try:
             eventually(
-                lambda: text in self._platform.page(host), ANSWER_SECONDS, lambda: f"{host} never answered {text!r}."
+                lambda: text in self._platform.page(host, path),
+                ANSWER_SECONDS,
+                lambda: f"{host} never answered {text!r}.",
             )
             return time.time() - began
         finally:
@@ -63,7 +60,8 @@ class Floor:
         self._platform.kubectl("delete", "namespace", self.namespace, "--wait=true", "--ignore-not-found")
         return time.time() - began
 
-    def _objects(self) -> list[Json]:
+    def objects(self) -> list[Json]:
+        """What stands in the environment now, moved to the floor's own namespace."""
         home = json.loads(self._platform.kubectl("get", "namespace", self._model, "--output=json"))
         selector = f"--selector={labels.UID}"
         found = self._platform.kubectl("get", KINDS, f"--namespace={self._model}", selector, "--output=json")
@@ -103,6 +101,30 @@ class Floor:
         return value.replace(self._model, self.namespace) if is_name else value
 
 
+def applied_together(platform: Platform, namespaces: Sequence[str], text: str) -> float:
+    """Seconds from one `kubectl apply` of what stands in all these environments until the last URL answers with that text.
+
+    Their floors are deleted again. Raises NotAsExpected.
+    """
+    floors = [Floor(platform, namespace) for namespace in namespaces]
+    objects = [each for floor in floors for each in floor.objects()]
+    waiting = {host_of(floor.namespace) for floor in floors}
+    began = time.time()
+    applying = _apply(platform, objects)
+
+    def look() -> bool:
+        waiting.difference_update([host for host in waiting if text in platform.page(host)])
+        return not waiting
+
+    try:
+        eventually(look, ANSWER_SECONDS, lambda: f"{sorted(waiting)} never answered {text!r}.")
+        return time.time() - began
+    finally:
+        _end(applying)
+        names = [floor.namespace for floor in floors]
+        platform.kubectl("delete", "namespace", *names, "--wait=true", "--ignore-not-found")
+
+
 def remove_leftovers(platform: Platform, prefix: str) -> None:
     """Floors of earlier runs for environments whose namespaces begin so."""
     for line in platform.kubectl("get", "namespaces", "--output=name").split():
@@ -124,6 +146,17 @@ def _bare(obj: Json) -> Json:
             bare.get(part, {}).pop(field, None)
     bare["metadata"].pop("annotations", None)
     return bare
+
+
+def _apply(platform: Platform, objects: Sequence[Json]) -> "subprocess.Popen[str]":
+    command = platform.kubectl_command("apply", "--filename=-")
+    applying = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert applying.stdin is not None
+    applying.stdin.write(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    applying.stdin.close()
+    return applying
 
 
 def _end(applying: "subprocess.Popen[str]") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -27,6 +27,14 @@ T = TypeVar("T")
 
 class NotAsExpected(Exception):
     """Something didn't come; a sentence with what was seen instead."""
+
+
+class Delivery(NamedTuple):
+    """One webhook in the inbox; seconds since 1970."""
+
+    received: float
+    handed: float | None
+    """None: Temporal hasn't taken it, or it was nobody's."""
 
 
 class Platform:
@@ -62,26 +70,26 @@ class Platform:
         found: Json = answer.json()
         return found
 
-    def page(self, host: str) -> str:
-        """What `http://<host>/` answers through the ingress; empty unless it is a 200."""
+    def page(self, host: str, path: str = "/") -> str:
+        """What `http://<host><path>` answers through the ingress; empty unless it is a 200."""
         try:
-            answer = self._ingress.get("/", headers={"Host": host})
+            answer = self._ingress.get(path, headers={"Host": host})
         except httpx.HTTPError:
             return ""  # pods come and go: the caller asks again
         return answer.text if answer.status_code == 200 else ""
 
-    def first_delivery(self, repository_id: int, since: float) -> float | None:
-        """When the inbox got its first webhook about the repository's pull requests after `since` (seconds since 1970)."""
+    def first_delivery(self, repository_id: int, since: float) -> "Delivery | None":
+        """The inbox's first webhook about the repository after `since` (seconds since 1970) that is worth a look."""
         path = str(self.local["database_url"]).partition(":///")[2]
         query = (
-            "select received_at, body from deliveries where forge = 'gitea' and event like 'pull_request%'"
-            " and received_at >= ? order by id"
+            "select received_at, handed_at, body from deliveries where forge = 'gitea'"
+            " and (event like 'pull_request%' or event = 'push') and received_at >= ? order by id"
         )
         moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as inbox:
-            for received_at, body in inbox.execute(query, (moment,)):
+            for received, handed, body in inbox.execute(query, (moment,)):
                 if json.loads(body)["repository"]["id"] == repository_id:
-                    return datetime.fromisoformat(received_at).replace(tzinfo=UTC).timestamp()
+                    return Delivery(_seconds(received), _seconds(handed) if handed else None)
         return None
 
     # --- what is there -------------------------------------------------------------------------------------------
@@ -131,6 +139,11 @@ class Platform:
             raise NotAsExpected(
                 f"Nothing answers at {str(client.base_url).rstrip('/')}{path}: {error}. See `make status` and `make logs`."
             ) from error
+
+
+def _seconds(moment: str) -> float:
+    """Of a moment in the database, since 1970."""
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
 
 
 def host_of(namespace: str) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.demo.platform import POLL_SECONDS, Json, NotAsExpected, Platform, eventually, host_of
+from deploy.demo.platform import POLL_SECONDS, Delivery, Json, NotAsExpected, Platform, eventually, host_of
 from environments import names
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -36,7 +36,7 @@ class PullRequest:
         self.platform, self.owner, self.name = platform, owner, name
         self.number = 0
         self.sha = ""
-        self._repository = 0
+        self.repository_id = 0
         self._asked = self._answered = self._glanced = 0.0
 
     @property
@@ -51,7 +51,7 @@ class PullRequest:
 
     def open(self, files: Mapping[str, str]) -> None:
         people = self.platform.people
-        self._repository = people.create_repository(self.owner, self.name)
+        self.repository_id = people.create_repository(self.owner, self.name)
         people.push(self.owner, self.name, "main", {"README.md": f"# {self.name}\n"}, "Begin")
         self.sha = people.push(self.owner, self.name, BRANCH, files, "The change")
         self._asked = time.time()
@@ -73,17 +73,19 @@ class PullRequest:
 
     # --- what comes of it ----------------------------------------------------------------------------------------
 
-    def answered(self, text: str, progress: OnProgress | None = None) -> float:
-        """Seconds until the preview's URL answered with that text in it. `progress` is told what the API says meanwhile."""
+    def answered(self, text: str, progress: OnProgress | None = None, path: str = "/") -> float:
+        """Seconds until that path of the preview's URL answered with that text in it. `progress` is told what the API says meanwhile."""
         host = host_of(self.namespace)
 
         def look() -> float | None:
-            if text in self.platform.page(host):
+            if text in self.platform.page(host, path):
                 return time.time()
             self._refuse_failure(self._glance(progress))
             return None
 
-        answered = eventually(look, ROLLOUT_SECONDS, lambda: f"http://{host} never answered {text!r}: {self._seen()}")
+        answered = eventually(
+            look, ROLLOUT_SECONDS, lambda: f"http://{host}{path} never answered {text!r}: {self._seen()}"
+        )
         return answered - self._began()
 
     def reached(self, phase: str, progress: OnProgress | None = None) -> float:
@@ -110,8 +112,8 @@ class PullRequest:
                 time.sleep(POLL_SECONDS)
         seconds = time.time() - self._began()
         eventually(lambda: not platform.namespaces(namespace), 5, lambda: f"The namespace {namespace} is still there.")
-        for what, left in (("volumes", platform.volumes), ("images", platform.images)):
-            eventually(lambda left=left: not left(namespace), 30, lambda what=what: f"{namespace} left {what} behind.")  # type: ignore[misc]
+        eventually(lambda: not platform.volumes(namespace), 30, lambda: f"{namespace} left volumes behind.")
+        eventually(lambda: not platform.images(namespace), 30, lambda: f"{namespace} left images behind.")
         eventually(lambda: self._is_deleted(progress), 30, lambda: f"The API doesn't call it Deleted: {self._seen()}")
         return seconds
 
@@ -145,9 +147,13 @@ class PullRequest:
         found = self._environment(progress)
         return found is not None and found["phase"] == "Deleted"
 
+    def first_delivery(self) -> Delivery | None:
+        """Of the newest thing that people did to it."""
+        return self.platform.first_delivery(self.repository_id, self._asked)
+
     def _began(self) -> float:
-        delivered = self.platform.first_delivery(self._repository, self._asked)
-        return min(self._answered, delivered or self._answered)
+        delivered = self.first_delivery()
+        return min(self._answered, delivered.received) if delivered else self._answered
 
     def _seen(self) -> str:
         found = self.platform.environment(self.namespace)

@@ -25,6 +25,8 @@ class Act:
     """The phase that it is in then: a command that fails leaves the environment Degraded, with its shell."""
     told: str = ""
     """What the comment says besides, where that is the point of the sample."""
+    path: str = "/"
+    """Of the URL, where the answer is looked for."""
 
 
 def acts() -> list[Act]:
@@ -34,6 +36,7 @@ def acts() -> list[Act]:
         Act("dockerfile", "hello from the dockerfile sample", {"index.html": f"{page}\n"}, page),
         Act("prebuilt", "Welcome to nginx!", prebuilt_saying("hello from another image"), "hello from another image"),
         _node(),
+        _vite(),
         _unrecognised(),
         _broken_build(),
         _broken_dev_command(),
@@ -50,6 +53,13 @@ def prebuilt_saying(text: str) -> dict[str, str]:
 def _node() -> Act:
     server = sample("node")["server.js"].replace("hello from", "hello again from")
     return Act("node", "hello from the node sample", {"server.js": server}, "hello again from the node sample")
+
+
+def _vite() -> Act:
+    """What the page's script takes its text from: the page itself stays the same, and open ones change without being loaded again."""
+    greeting = sample("vite")["greeting.js"].replace("hello from", "hello again from")
+    answers = ("hello from the vite sample", "hello again from the vite sample")
+    return Act("vite", answers[0], {"greeting.js": greeting}, answers[1], path="/greeting.js")
 
 
 def _unrecognised() -> Act:

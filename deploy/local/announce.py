@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy.local import builder, files
+from deploy.local import builder, egress, files
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import Profile
 from deploy.local.report import console
@@ -36,6 +36,7 @@ def local(profile: Profile, forge: ForgeAccess, api_token: str) -> dict[str, Any
         "forge_token": forge.token,
         "registry": f"localhost:{ports.registry}",
         "buildkit": builder.address(profile),
+        "build_proxy": egress.build_proxy(profile),
         "ingress_address": "127.0.0.1",
         "ingress_port": ports.ingress,
         "database_url": f"sqlite+aiosqlite:///{state}/catalyst.db",

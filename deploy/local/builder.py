@@ -1,7 +1,7 @@
-"""buildkitd as the platform runs it: builds are hostile code, in a network that reaches the outside and nothing of ours.
+"""buildkitd as the platform runs it: builds are hostile code, in a network that reaches the forward proxy and nothing else of ours.
 
-Where the host trusts a private certificate authority, every RUN step gets the host's bundle by a small program in front
-of runc (go/runc); Dockerfiles need no change.
+What the host needs to fetch code (a private authority's bundle, package mirrors), every RUN step gets by a small program
+in front of runc (go/runc); Dockerfiles need no change.
 """
 
 import json
@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from deploy.local import buildkit, cgroups, debian, uplink
+from deploy.local import buildkit, cgroups, debian, mirrors, uplink
 from deploy.local.addons.resolvers import resolvers
 from deploy.local.cache import Artifact, ensure
 from deploy.local.certificates import host_bundle
@@ -55,7 +55,7 @@ http = true
 
 
 def runc_artifact() -> Artifact:
-    """`bin/runc` that hands the host's certificates on; it needs CATALYST_RUNC and CATALYST_CA_BUNDLE.
+    """`bin/runc` that hands the host's certificates and mirrors on; it needs CATALYST_RUNC, and what is to be handed on.
 
     In a folder of its own, because whoever looks through the artifacts for runc means the real one.
     """
@@ -98,20 +98,27 @@ def network(mtu: int) -> dict[str, object]:
 
 
 def rules(ports: Ports, servers: list[str]) -> list[str]:
-    """Of CHAIN, for what comes from BRIDGE: DNS and the ingress pass, the rest of the platform and the host doesn't.
+    """Of CHAIN in `raw`, for what comes from BRIDGE: DNS, ingress and forward proxy pass, the rest of platform and host doesn't.
 
     `servers`: the name servers that steps ask.
     """
-    dns = [f"-d {server} -p {protocol} --dport 53 -j RETURN" for server in servers for protocol in ("udp", "tcp")]
-    ingress = f"-d {PLATFORM_ADDRESS} -p tcp --dport {ports.ingress} -j RETURN"
+    dns = [f"{each} -j RETURN" for each in _dns(servers)]
+    ours = [f"-d {PLATFORM_ADDRESS} -p tcp --dport {port} -j RETURN" for port in (ports.ingress, ports.egress)]
     closed = [f"-d {where} -j DROP" for where in (SERVICE_RANGE, POD_RANGE, BUILD_RANGE, LINK_LOCAL)]
-    return [*dns, ingress, *closed, "-m addrtype --dst-type LOCAL -j DROP"]
+    return [*dns, *ours, *closed, "-m addrtype --dst-type LOCAL -j DROP"]
+
+
+def forwarded(servers: list[str]) -> list[str]:
+    """Of CHAIN in `filter`, for what goes from BRIDGE to the outside: name servers only. The rest is the proxy's, and
+    refused at once, because a program that knows no proxy would wait for minutes otherwise."""
+    refused = ["-p tcp -j REJECT --reject-with tcp-reset", "-j REJECT"]
+    return [*(f"{each} -j ACCEPT" for each in _dns(servers)), *refused]
 
 
 def open_network(ports: Ports | None = None) -> None:
     """Make the bridge and its rules, before any build runs; repeating it changes nothing.
 
-    `ports`: where the ingress listens; the usual ones when None. Raises subprocess.CalledProcessError.
+    `ports`: where ingress and proxy listen; the usual ones when None. Raises subprocess.CalledProcessError.
     """
     if not Path("/sys/class/net", BRIDGE).exists():
         _run("ip", "link", "add", BRIDGE, "type", "bridge")
@@ -120,14 +127,14 @@ def open_network(ports: Ports | None = None) -> None:
         # The rules are for version 4, and no step needs the other.
         version_6.write_text("1")
     # In `raw`, because Kubernetes' own rules would translate and accept before anything in `filter` is asked.
+    servers = resolvers()
+    tables = {"raw": rules(ports or Ports(), servers), "filter": forwarded(servers)}
     lines = [
-        "*raw",
-        f":{CHAIN} -",
-        *(f"-A {CHAIN} {rule}" for rule in rules(ports or Ports(), resolvers())),
-        "COMMIT",
-        "",
+        line
+        for table, own in tables.items()
+        for line in (f"*{table}", f":{CHAIN} -", *(f"-A {CHAIN} {rule}" for rule in own), "COMMIT")
     ]
-    subprocess.run(["iptables-restore", "--wait", "--noflush"], input="\n".join(lines).encode(), check=True)
+    subprocess.run(["iptables-restore", "--wait", "--noflush"], input="\n".join([*lines, ""]).encode(), check=True)
     for table, chain, *rule in _hooks():
         if not _succeeds("iptables", "--wait", "-t", table, "-C", chain, *rule):
             _run("iptables", "--wait", "-t", table, "-I", chain, *rule)
@@ -138,11 +145,16 @@ def close_network() -> None:
     for table, chain, *rule in _hooks():
         while _succeeds("iptables", "--wait", "-t", table, "-D", chain, *rule):
             pass
-    for action in ("-F", "-X"):
-        _succeeds("iptables", "--wait", "-t", "raw", action, CHAIN)
+    for table in ("raw", "filter"):
+        for action in ("-F", "-X"):
+            _succeeds("iptables", "--wait", "-t", table, action, CHAIN)
     _succeeds("ip", "link", "delete", BRIDGE)
     for file in ADDRESSES.glob("*"):
         file.unlink()
+
+
+def _dns(servers: list[str]) -> list[str]:
+    return [f"-d {server} -p {protocol} --dport 53" for server in servers for protocol in ("udp", "tcp")]
 
 
 def _hooks() -> list[list[str]]:
@@ -150,17 +162,19 @@ def _hooks() -> list[list[str]]:
     return [
         ["raw", "PREROUTING", "-i", BRIDGE, "-j", CHAIN],
         ["nat", "POSTROUTING", "-s", BUILD_RANGE, "!", "-d", BUILD_RANGE, "-j", "MASQUERADE"],
-        ["filter", "FORWARD", "-i", BRIDGE, "-j", "ACCEPT"],
+        ["filter", "FORWARD", "-i", BRIDGE, "-j", CHAIN],
+        # For hosts whose policy is to take nothing; what isn't for steps was dropped before.
+        ["filter", "INPUT", "-i", BRIDGE, "-d", PLATFORM_ADDRESS, "-j", "ACCEPT"],
         ["filter", "FORWARD", "-o", BRIDGE, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"],
     ]
 
 
 def _environment() -> dict[str, str]:
     """Where the daemon finds the runc that starts RUN steps (it looks for it by name), and what that one must be told."""
-    plain = ensure(debian.holder("runc"))
-    if (bundle := host_bundle()) is None:
-        return {"PATH": f"{plain}:{SYSTEM_PATH}"}
-    told = {"CATALYST_RUNC": str(plain / "runc"), "CATALYST_CA_BUNDLE": str(bundle.resolve())}
+    told = {"CATALYST_RUNC": str(ensure(debian.holder("runc")) / "runc")}
+    if (bundle := host_bundle()) is not None:
+        told["CATALYST_CA_BUNDLE"] = str(bundle.resolve())
+    told["CATALYST_STEP_VARIABLES"] = " ".join(f"{name}={value}" for name, value in mirrors.found().variables().items())
     return told | {"PATH": f"{ensure(runc_artifact())}/bin:{SYSTEM_PATH}"}
 
 

@@ -12,6 +12,7 @@ from deploy.local.credentials import NODE
 from deploy.local.errors import SetupError
 from deploy.local.profile import Profile
 from deploy.local.run import run
+from environments.owner_role import owner_role_object
 from environments.permissions import binding_objects, home_object, role_objects, user
 
 PRODUCT = "catalyst"
@@ -65,6 +66,7 @@ def authorise(profile: Profile) -> None:
         home_object(),
         *role_objects(),
         *binding_objects(user(PRODUCT)),
+        owner_role_object(),
         *_role("traefik", TRAEFIK_RULES),
         *_role("netpol", NETPOL_RULES),
     ]

@@ -16,6 +16,7 @@ from deploy.local import (
     cluster,
     credentials,
     debian,
+    egress,
     files,
     forge,
     host,
@@ -25,6 +26,7 @@ from deploy.local import (
     node,
     services,
     sidecar,
+    squid,
     supervisor,
     toolchain,
 )
@@ -63,7 +65,7 @@ def build() -> None:
 
 
 def artifacts() -> list[Artifact]:
-    own = [*debian.artifacts(), kubernetes.artifact(), buildkit.artifact(), builder.runc_artifact()]
+    own = [*debian.artifacts(), squid.artifact(), kubernetes.artifact(), buildkit.artifact(), builder.runc_artifact()]
     return [*own, sidecar.artifact(), *addons.artifacts(), *forge.artifacts(), *images.artifacts()]
 
 
@@ -93,7 +95,7 @@ def up(profile: Profile, fresh: bool = False) -> None:
         access = forge.configure(profile)
     # Before the product: whoever works on it needs the platform most when it doesn't start.
     announce.write(profile, access, api_token(profile))
-    with step("API and worker", 5):
+    with step("API, worker, egress", 5):
         _start_product(profile, programs, access)
     announce.greet(profile, access)
 
@@ -168,6 +170,7 @@ def _update(profile: Profile, programs: list[Program]) -> Running:
     """The running platform again, with what changed in this checkout since."""
     running = record.read()
     assert running is not None, "only what runs is kept"
+    builder.open_network(profile.ports)
     supervisor.configure(profile, programs)
     # The product goes on meanwhile; it starts anew at its turn.
     supervisor.update(profile, [program.name for program in programs])
@@ -181,6 +184,7 @@ def _prepare(profile: Profile) -> list[Program]:
         (profile.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     credentials.prepare(profile)
     forge.prepare(profile)
+    egress.prepare(profile)
     beside = [services.registry(profile), services.temporal(profile), services.ingress(profile), forge.program(profile)]
     return [*node.programs(profile), *beside, builder.program(profile), *addons.programs(profile)]
 

@@ -14,6 +14,9 @@ from deploy.local.credentials import NODE
 from deploy.local.profile import PLATFORM_ADDRESS, POD_RANGE, SERVICE_RANGE, Profile
 from deploy.local.program import Program
 
+POD_PIDS = 1024
+"""Processes and threads of one pod; a development server with its workers has some dozens."""
+
 
 def programs(profile: Profile) -> list[Program]:
     """All of Kubernetes, in the order of their needs; writes their configuration files."""
@@ -161,6 +164,8 @@ def kubelet_configuration(profile: Profile) -> dict[str, object]:
         "resolvConf": str(_write_resolvers(profile)),
         "serializeImagePulls": False,
         "maxPods": 200,
+        # A fork bomb ends at its own pod. Nothing in a namespace can say so: it is every node's own setting (docs/operating.md).
+        "podPidsLimit": POD_PIDS,
         # A laptop's disk is often fuller than a node's may be; pods and images are not to be thrown out for that.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
         "imageGCHighThresholdPercent": 98,

@@ -30,6 +30,8 @@ class Ports:
     """On loopback; images are named `localhost:5000/…` in pods' specs and by BuildKit alike."""
     ingress: int = 8780
     """On loopback and on PLATFORM_ADDRESS."""
+    egress: int = 20000
+    """On PLATFORM_ADDRESS: the forward proxy, for builds; its ports for projects come after it."""
     kubernetes: int = 6443
     """On PLATFORM_ADDRESS."""
     etcd: int = 2379

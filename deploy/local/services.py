@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import builder, buildkit, debian, files, images
+from deploy.local import builder, buildkit, debian, egress, files, images
 from deploy.local.certificates import host_bundle
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import PLATFORM_ADDRESS, Profile
@@ -22,7 +22,7 @@ SEARCH_ATTRIBUTES = {
     "CatalystSha": "Keyword",
     "CatalystPullRequest": "Int",
 }
-PRODUCT = ("api", "worker")
+PRODUCT = ("api", "worker", "egress")
 
 
 def registry(profile: Profile) -> Program:
@@ -85,9 +85,13 @@ def temporal(profile: Profile) -> Program:
 
 
 def product(profile: Profile, forge: ForgeAccess, api_token: str) -> list[Program]:
-    """API and worker of this checkout; their environment holds secrets."""
+    """API, worker and egress process of this checkout; their environment holds secrets."""
     environment = product_environment(profile, forge, api_token)
-    ready = {"api": profile.ports.api, "worker": profile.ports.worker_health}
+    ready = {
+        "api": ("http", f"http://127.0.0.1:{profile.ports.api}/healthz"),
+        "worker": ("http", f"http://127.0.0.1:{profile.ports.worker_health}/healthz"),
+        "egress": ("tcp", f"{PLATFORM_ADDRESS}:{profile.ports.egress}"),
+    }
     return [
         Program(
             name,
@@ -95,7 +99,7 @@ def product(profile: Profile, forge: ForgeAccess, api_token: str) -> list[Progra
             environment,
             priority=900,
             umask="077",
-            ready=("http", f"http://127.0.0.1:{ready[name]}/healthz"),
+            ready=ready[name],
         )
         for name in PRODUCT
         if (CHECKOUT / name / "__main__.py").exists()
@@ -131,6 +135,7 @@ def product_environment(profile: Profile, forge: ForgeAccess, api_token: str) ->
         "CATALYST_INGRESS__POD_ADDRESS": PLATFORM_ADDRESS,
         "CATALYST_IMAGES__SIDECAR": images.SIDECAR,
         "CATALYST_BOOTSTRAP_TOKEN": api_token,
+        **egress.settings(profile),
     }
     if bundle := host_bundle():
         environment["CATALYST_CA_BUNDLE"] = str(bundle)

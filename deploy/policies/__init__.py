@@ -1,1 +1,1 @@
-"""Admission policies as files: `python -m deploy.policies` writes deploy/policies/fencing.yaml from environments.fencing."""
+"""Admission policies as files: `python -m deploy.policies` writes them from environments.fencing and environments.guarding."""

@@ -6,19 +6,30 @@ from pathlib import Path
 import yaml
 
 from environments.fencing import fencing_policies
+from environments.guarding import guarding_policies
+from environments.model import KubernetesObject
 
-FILE = Path(__file__).parent / "fencing.yaml"
+FOLDER = Path(__file__).parent
 ACCOUNT = "catalyst"
 """User name of the worker on the local platform."""
 
 
 def main() -> None:
-    FILE.write_text(text(*sys.argv[1:2]))
+    for file, text in texts(*sys.argv[1:2]).items():
+        file.write_text(text, encoding="utf-8")
 
 
-def text(account: str = ACCOUNT) -> str:
-    head = "# Made by `python -m deploy.policies` from environments/fencing.py; change it there.\n"
-    return head + yaml.safe_dump_all(fencing_policies(account), sort_keys=False, width=120)
+def texts(account: str = ACCOUNT) -> dict[Path, str]:
+    """File -> what must be in it."""
+    return {
+        FOLDER / "fencing.yaml": _text("environments/fencing.py", fencing_policies(account)),
+        FOLDER / "guarding.yaml": _text("environments/guarding", guarding_policies(account)),
+    }
+
+
+def _text(source: str, objects: list[KubernetesObject]) -> str:
+    head = f"# Made by `python -m deploy.policies` from {source}; change it there.\n"
+    return head + yaml.safe_dump_all(objects, sort_keys=False, width=120)
 
 
 if __name__ == "__main__":

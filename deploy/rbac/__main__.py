@@ -5,18 +5,20 @@ from pathlib import Path
 import yaml
 
 from environments.model import KubernetesObject
+from environments.owner_role import owner_role_object
 from environments.permissions import account_object, binding_objects, home_object, role_objects, service_account
 
 FOLDER = Path(__file__).parent
-HEADER = "# Made by `python -m deploy.rbac` from environments/permissions.py; change it there.\n"
+SOURCE = "environments/permissions.py"
 
 
 def texts() -> dict[Path, str]:
     """File -> what must be in it; kubectl applies a folder's files in this order."""
     return {
-        FOLDER / "account.yaml": _text([home_object(), account_object()]),
-        FOLDER / "bindings.yaml": _text(binding_objects(service_account())),
-        FOLDER / "roles.yaml": _text(role_objects()),
+        FOLDER / "account.yaml": _text(SOURCE, [home_object(), account_object()]),
+        FOLDER / "bindings.yaml": _text(SOURCE, binding_objects(service_account())),
+        FOLDER / "owner.yaml": _text("environments/owner_role.py", [owner_role_object()]),
+        FOLDER / "roles.yaml": _text(SOURCE, role_objects()),
     }
 
 
@@ -25,8 +27,9 @@ def main() -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def _text(objects: list[KubernetesObject]) -> str:
-    return HEADER + yaml.safe_dump_all(objects, sort_keys=False, width=120)
+def _text(source: str, objects: list[KubernetesObject]) -> str:
+    head = f"# Made by `python -m deploy.rbac` from {source}; change it there.\n"
+    return head + yaml.safe_dump_all(objects, sort_keys=False, width=120)
 
 
 if __name__ == "__main__":

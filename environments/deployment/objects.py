@@ -48,6 +48,7 @@ def environment_variables(request: RenderRequest, *own: tuple[str, str]) -> list
     given = {"PORT": str(port_of(request)), "CATALYST_URL": request.url}
     if request.ca_bundle is not None:
         given |= dict.fromkeys(CA_VARIABLES, CA_FILE)
+    given |= request.fetching
     given |= dict(own)
     given |= {variable.name: variable.value for variable in request.template.env}
     return [{"name": name, "value": value} for name, value in given.items()]

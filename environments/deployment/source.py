@@ -64,7 +64,7 @@ def render(request: RenderRequest) -> list[KubernetesObject]:
 def _app(request: RenderRequest) -> Container:
     """A shell into it starts in the code; PID 1 is the supervisor, which never ends by itself."""
     paths = (("CATALYST_CODE", CODE), ("CATALYST_SHARED", SHARED))
-    env = environment_variables(request, *VARIABLES, *paths, _allowed_host(request))
+    env = environment_variables(request, *VARIABLES, *paths, _allowed_host(request), _mail(request))
     app = app_container(request, request.template.image or request.shell_image, env)
     probe = {"httpGet": {"path": "/ready", "port": HEALTH_PORT}, "periodSeconds": 1, "failureThreshold": 1}
     return app | {
@@ -102,6 +102,11 @@ def _sidecar(request: RenderRequest) -> Container:
 def _allowed_host(request: RenderRequest) -> tuple[str, str]:
     """Vite refuses every host that it wasn't told of, except `*.localhost`."""
     return "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS", names.host(request.namespace, request.address.domain)
+
+
+def _mail(request: RenderRequest) -> tuple[str, str]:
+    """What git takes for who commits in the terminal without having said who they are."""
+    return "EMAIL", f"{request.namespace}@{request.address.domain}"
 
 
 def _volume(request: RenderRequest) -> KubernetesObject:

@@ -28,6 +28,7 @@ NAMES = (
     *makefile.NAMES,
     "*Dockerfile*",
     "dockerfile",
+    "next.config.*",
 )
 READ_FILES: tuple[str, ...] = tuple(pattern for name in NAMES for pattern in (name, f"*/{name}"))
 """fnmatch patterns of the files whose text detection and templates read, at any depth."""

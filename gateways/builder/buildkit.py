@@ -10,6 +10,7 @@ from pathlib import Path
 
 from activities.protocols import BuildFailed, BuildRequest, LogWriter
 from gateways.builder.errors import BuilderUnavailable, error_from
+from gateways.builder.policy import source_policy
 from gateways.processes import run
 
 KEPT_BYTES = 64 * 1024
@@ -38,7 +39,9 @@ class BuildKitBuilder:
         try:
             dockerfile = await asyncio.to_thread(_dockerfile, request, folder)
             metadata = folder / "metadata.json"
-            await self._run(self._command(request, dockerfile, f"{name}:{request.tag}", metadata), request, output)
+            own = await asyncio.to_thread(_options, request, folder)
+            command = self._command(request, dockerfile, f"{name}:{request.tag}", metadata)
+            await self._run([*command, *own], request, output)
             return f"{name}@{await asyncio.to_thread(_digest, metadata)}"
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
@@ -75,6 +78,16 @@ class BuildKitBuilder:
             raise BuilderUnavailable(f"The program {self.buildctl} isn't there; is the setting right?") from error
         if code:
             raise error_from(end.decode(errors="replace"))
+
+
+def _options(request: BuildRequest, folder: Path) -> list[str]:
+    """Build arguments, and the policy for what the builder fetches itself, written into `folder`."""
+    options = [f"--opt=build-arg:{name}={value}" for name, value in sorted(request.arguments.items())]
+    if request.hosts is not None:
+        policy = folder / "policy.json"
+        policy.write_text(json.dumps(source_policy(request.hosts)))
+        options.append(f"--source-policy-file={policy}")
+    return options
 
 
 def _dockerfile(request: BuildRequest, folder: Path) -> Path:

@@ -5,6 +5,8 @@ import re
 from activities.protocols import BuildFailed, GatewayError
 
 FAILURE = re.compile(r"^(?:error|ERROR): (?:failed to solve: )?(.+)$", re.MULTILINE)
+DENIED = re.compile(r'source "([^"]+)" denied by policy')
+"""By the source policy (policy.py)."""
 AWAY = (
     "connection refused",
     "connection reset",
@@ -37,6 +39,11 @@ def error_from(output: str) -> GatewayError:
     # A step that failed is quoted with its own words, which may well be "connection refused".
     if not cause.startswith("process ") and any(sign.lower() in cause.lower() for sign in AWAY):
         return BuilderUnavailable(f"The image builder is not available: {cause[:MAX_CAUSE]}")
+    if denied := DENIED.search(cause):
+        return BuildFailed(
+            f"The build failed: ADD of {_shortened(denied[1])} was refused, because its host isn't approved. "
+            "Adding the host to the Project's spec.egress.allowedHosts allows it."
+        )
     return BuildFailed(f"The build failed: {_shortened(cause)}")
 
 

@@ -13,9 +13,12 @@ class InMemoryBuilder(Controls):
 
     def __init__(self, registry: InMemoryRegistry) -> None:
         super().__init__()
+        self.requests: list[BuildRequest] = []
+        """What was built, in order."""
         self._registry = registry
 
     async def build(self, request: BuildRequest, output: LogWriter) -> str:
+        self.requests.append(request)
         output.write(f"#1 building {request.repository}:{request.tag}\n".encode())
         try:
             async with asyncio.timeout(request.timeout.total_seconds()):

@@ -86,6 +86,11 @@ class InMemoryForge(Controls):
         place = key.repository_id, key.number
         self._pull_requests[place] = self._pull_requests[place].model_copy(update=changes)
 
+    def of_branch(self, repository_id: int, branch: str) -> PullRequest | None:
+        """The pull request whose head it is."""
+        found = (each for place, each in self._pull_requests.items() if place[0] == repository_id)
+        return next((each for each in found if each.head_branch == branch), None)
+
     # --- the Protocol --------------------------------------------------------------------------------------------
 
     async def pull_request(self, repository_id: int, number: int) -> PullRequest | None:

@@ -5,11 +5,22 @@ against the real program in tests/gateways/test_sidecars.py.
 """
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from activities.protocols import IncompleteDelivery, PodRef, SidecarGone, SidecarNews, StaleDelivery
-from environments.sidecar import CommandPhase, Delivered, Delivery, Kept, SidecarState
+from activities.protocols import (
+    Asked,
+    DeliveryRefused,
+    IncompleteDelivery,
+    PodRef,
+    SidecarGone,
+    SidecarNews,
+    StaleDelivery,
+    Taking,
+)
+from environments.model import CommitSha
+from environments.sidecar import CommandPhase, Delivered, Delivery, Kept, Outgoing, SidecarState
 from gateways.cluster.authorized import Authorization
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.fake import InMemoryCluster
@@ -32,7 +43,7 @@ def runs(delivery: Delivery) -> SidecarState:
 
 
 class InMemorySidecars(Controls):
-    """Implements Sidecars; operations for `fail_next` and `hangs`: `state`, `deliver`, `watch`."""
+    """Implements Sidecars; operations for `fail_next` and `hangs`: `state`, `deliver`, `watch`, `take`, `pushes`, `answer`."""
 
     def __init__(self, cluster: InMemoryCluster, authorization: Authorization = lambda *_: True) -> None:
         super().__init__()
@@ -46,6 +57,13 @@ class InMemorySidecars(Controls):
         """Accepted ones, in order."""
         self.dirty: dict[str, Kept] = {}
         """Namespace -> what somebody changed in its pod since the last delivery."""
+
+        self.changed: dict[str, CommitSha] = {}
+        """Namespace -> the commit that everything changed in its pod would become."""
+        self._committed: dict[str, CommitSha] = {}
+        self._asked: dict[str, Asked] = {}
+        self.answers: dict[str, tuple[bool, str]] = {}
+        """By id: what the terminal was told."""
 
     async def state(self, pod: PodRef) -> SidecarState:
         await self.enter("state", pod.namespace)
@@ -72,6 +90,45 @@ class InMemorySidecars(Controls):
                 yield SidecarNews(state=state)
             last = state
             await asyncio.sleep(0.01)
+
+    async def take(self, pod: PodRef, what: Taking, target: Path) -> Outgoing:
+        await self.enter("take", pod.namespace)
+        base = self._volumes.get(self._volume(pod), SidecarState()).delivered_sha
+        if what.message and pod.namespace in self.changed:
+            self._committed[pod.namespace] = self.changed.pop(pod.namespace)
+        head = self._committed.get(pod.namespace, CommitSha(base))
+        if not base or what.tip not in (None, head):
+            raise DeliveryRefused("That commit isn't in the pod.")
+        count = int(head != base)
+        target.write_text(head if count else "")
+        is_dirty = pod.namespace in self.changed
+        return Outgoing(sha=head, base=CommitSha(base), commits=count, pack_bytes=count, is_dirty=is_dirty)
+
+    async def pushes(self, pod: PodRef) -> AsyncIterator[Asked]:
+        await self.enter("pushes", pod.namespace)
+        told: set[str] = set()
+        while True:
+            self._volume(pod)
+            asked = self._asked.get(pod.namespace)
+            if asked is not None and asked.id not in told | self.answers.keys():
+                told.add(asked.id)
+                yield asked
+            await asyncio.sleep(0.01)
+
+    async def answer(self, pod: PodRef, id: str, is_done: bool, message: str) -> None:
+        await self.enter("answer", pod.namespace)
+        self._volume(pod)
+        self.answers.setdefault(id, (is_done, message))
+
+    def commit(self, namespace: str, sha: str) -> None:
+        """Somebody commits in the pod."""
+        self._committed[namespace] = CommitSha(sha)
+
+    def git_push(self, namespace: str, sha: str) -> str:
+        """Somebody types it in the terminal; the id of what they wait for."""
+        self.commit(namespace, sha)
+        self._asked[namespace] = Asked(uuid.uuid4().hex, CommitSha(sha))
+        return self._asked[namespace].id
 
     def change(self, namespace: str, **update: object) -> None:
         """What happens in the pod by itself: the command fails, comes to listen, …"""

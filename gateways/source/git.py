@@ -9,24 +9,19 @@ import re
 import shutil
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from activities.protocols import Credential, GatewayError, SourceRefused
+from activities.protocols import Credential, SourceRefused
 from environments.model import CommitSha, Snapshot
-from gateways.processes import run
-from gateways.source.cache import SourceLimits, folder_size, prune
-from gateways.source.errors import error_from
-from gateways.source.isolated import git_environment
+from gateways.source.cache import SourceLimits, prune
+from gateways.source.checkout import Checkout
 from gateways.source.packs import pack_commit
 from gateways.source.snapshot import READ_FILES, take_snapshot
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-SIZE_LOOK_SECONDS = 0.5
-MAX_COMPLAINT = 16 * 1024
-"""Bytes of git's output that are kept for the error."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class GitSource:
         await asyncio.to_thread(partial.mkdir, parents=True)
         try:
             async with asyncio.timeout(self.limits.timeout.total_seconds()):
-                await _Checkout(partial, url, sha, credential, self.limits).run()
+                await Checkout(partial, url, sha, credential, self.limits).run()
             # Atomic: another process sees the whole commit or nothing. When it was faster, its folder is as good.
             if not target.exists():
                 partial.rename(target)
@@ -87,88 +82,3 @@ class GitSource:
                 raise
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True))
-
-
-@dataclass(frozen=True)
-class _Checkout:
-    """Bringing one commit into one empty folder."""
-
-    folder: Path
-    url: str
-    sha: str
-    credential: Credential | None
-    limits: SourceLimits
-
-    async def run(self) -> None:
-        await self._git("init", "--quiet", "--template=")
-        await self._git("remote", "add", "origin", self.url)
-        await self._fetch_within_size()
-        await self._check_tree()
-        await self._git("checkout", "--quiet", "--detach", "--no-recurse-submodules", self.sha)
-
-    async def _fetch_within_size(self) -> None:
-        fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "origin", self.sha)
-        fetching = asyncio.create_task(self._git(*fetch, credential=self.credential))
-        try:
-            while not (await asyncio.wait({fetching}, timeout=SIZE_LOOK_SECONDS))[0]:
-                self._check_size(await asyncio.to_thread(folder_size, self.folder))
-            await fetching
-            self._check_size(await asyncio.to_thread(folder_size, self.folder))
-        finally:
-            fetching.cancel()
-            await asyncio.wait({fetching})
-
-    async def _check_tree(self) -> None:
-        """Count before anything is written: a few kilobytes of packed trees can unfold into millions of files."""
-        tally = _Tally(self)
-        await self._git("ls-tree", "-r", "-z", "--long", self.sha, output=tally.add)
-
-    def _check_size(self, size: int) -> None:
-        if size > self.limits.max_bytes:
-            raise SourceRefused(
-                f"The files of {self.sha[:12]} are more than source.max_bytes ({self.limits.max_bytes})"
-            )
-
-    def _check_count(self, count: int) -> None:
-        if count > self.limits.max_files:
-            raise SourceRefused(
-                f"Commit {self.sha[:12]} has more files than source.max_files ({self.limits.max_files})"
-            )
-
-    async def _git(
-        self, *arguments: str, credential: Credential | None = None, output: Callable[[bytes], None] | None = None
-    ) -> None:
-        complaint = bytearray()
-
-        def keep(chunk: bytes) -> None:
-            complaint.extend(chunk)
-            del complaint[:-MAX_COMPLAINT]
-            if output:
-                output(chunk)
-
-        environment = git_environment(credential, self.limits.allow_file_urls)
-        if await run(["git", *arguments], output=keep, environment=environment, folder=self.folder):
-            raise self._error(complaint.decode(errors="replace"))
-
-    def _error(self, complaint: str) -> GatewayError:
-        if self.credential:
-            complaint = complaint.replace(self.credential.password or "\0", "***")
-        return error_from(complaint, self.sha, self.url)
-
-
-class _Tally:
-    """Adds up `git ls-tree --long` while it comes, and stops it at the limits."""
-
-    def __init__(self, checkout: _Checkout) -> None:
-        self._checkout = checkout
-        self._rest = b""
-        self._files = self._bytes = 0
-
-    def add(self, chunk: bytes) -> None:
-        *entries, self._rest = (self._rest + chunk).split(b"\0")
-        for entry in entries:
-            size = entry.partition(b"\t")[0].rsplit(None, 1)[-1]
-            self._bytes += int(size) if size.isdigit() else 0
-        self._files += len(entries)
-        self._checkout._check_count(self._files)
-        self._checkout._check_size(self._bytes)

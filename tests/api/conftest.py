@@ -42,6 +42,10 @@ def pull_request(action: str, number: int = 7, repository: int = 3) -> dict[str,
     }
 
 
+def push(ref: str, repository: int = 3) -> dict[str, Any]:
+    return {"ref": ref, "repository": {"id": repository, "full_name": "ada/shop"}, "sender": {"login": "bob"}}
+
+
 def signed(body: bytes, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 

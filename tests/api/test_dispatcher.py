@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from activities.protocols import GatewayError
+from activities.protocols import GatewayError, IndexRow
 from api import dispatcher as module
 from api.dispatcher import Dispatcher
 from api.metrics import Metrics
-from tests.api.conftest import Api, pull_request
+from environments.model import Phase, PullRequestKey
+from environments.report import EnvironmentReport
+from tests.api.conftest import Api, pull_request, push
 from tests.postgresql import Place
 
 AWAY = GatewayError("Temporal doesn't answer.")
@@ -31,6 +33,21 @@ def signals(api: Api, number: int = 7) -> list[str]:
     return [each.name for each in api.owners.told if each.workflow_id == f"pr/gitea/3/{number}"]
 
 
+def shown(number: int, branch: str) -> IndexRow:
+    """An environment in the index that shows a pull request's branch."""
+    report = EnvironmentReport(uid=f"u{number}", phase=Phase.READY)
+    return IndexRow(
+        namespace=f"ada-shop-pr-{number}",
+        uid=f"u{number}",
+        team="ada",
+        project="shop",
+        environment=f"pr-{number}",
+        pull_request=PullRequestKey(forge="gitea", repository_id=3, number=number),
+        branch=branch,
+        report=report.model_dump(mode="json"),
+    )
+
+
 async def test_each_action_says_what_it_should(api: Api) -> None:
     for action in ("opened", "synchronized", "label_updated", "closed", "reopened"):
         await api.webhook(pull_request(action), delivery=action)
@@ -41,6 +58,38 @@ async def test_each_action_says_what_it_should(api: Api) -> None:
     assert await waiting(api) == 0
 
 
+async def test_a_push_wakes_the_pull_requests_of_its_branch(api: Api) -> None:
+    for number, branch in ((7, "fix"), (8, "other"), (9, "fix")):
+        await api.parts.index.put(shown(number, branch))
+        api.owners.running.add(f"pr/gitea/3/{number}")
+    await api.webhook(push("refs/heads/fix"), event="push")
+    await api.dispatcher.hand_on()
+    assert [signals(api, number) for number in (7, 8, 9)] == [["look"], [], ["look"]]
+    assert await waiting(api) == 0
+
+
+async def test_a_push_starts_nothing(api: Api) -> None:
+    await api.parts.index.put(shown(7, "fix"))
+    for branch in ("fix", "unknown"):
+        await api.webhook(push(f"refs/heads/{branch}"), event="push")
+    await api.dispatcher.hand_on()
+    assert (api.owners.told, api.owners.running, await waiting(api)) == ([], set(), 0)
+
+
+async def test_a_push_that_could_not_be_told_to_all_is_told_again(api: Api) -> None:
+    for number in (7, 8):
+        await api.parts.index.put(shown(number, "fix"))
+        api.owners.running.add(f"pr/gitea/3/{number}")
+    api.owners.broken.add("pr/gitea/3/8")
+    await api.webhook(push("refs/heads/fix"), event="push")
+    await api.dispatcher.hand_on()
+    assert await waiting(api) == 1
+    api.owners.broken.clear()
+    await asyncio.sleep(module.FIRST_PAUSE)
+    await api.dispatcher.hand_on()
+    assert (signals(api, 8), await waiting(api)) == (["look"], 0)
+
+
 async def test_closed_starts_nothing(api: Api) -> None:
     for action in ("closed", "label_updated"):
         await api.webhook(pull_request(action))
@@ -49,7 +98,12 @@ async def test_closed_starts_nothing(api: Api) -> None:
 
 
 async def test_what_changes_no_preview_never_gets_there(api: Api) -> None:
-    for event, payload in (("push", {"ref": "main"}), ("issue_comment", {}), ("pull_request", {"action": "opened"})):
+    for event, payload in (
+        ("push", {"ref": "main"}),
+        ("push", push("refs/tags/v1")),
+        ("issue_comment", {}),
+        ("pull_request", {"action": "opened"}),
+    ):
         answer = await api.webhook(payload, event=event)
         assert (answer.status_code, answer.json()["status"]) == (202, "ignored")
         assert answer.json()["reason"]
@@ -66,7 +120,7 @@ async def test_an_hour_without_temporal_loses_nothing(api: Api) -> None:
         await api.dispatcher.hand_on()
     assert await waiting(api) == 80
     api.owners.heal()
-    restarted = Dispatcher(api.parts.deliveries, api.owners, Metrics())
+    restarted = Dispatcher(api.parts.deliveries, api.parts.index, api.owners, Metrics())
     await restarted.hand_on()
     assert await waiting(api) == 0
     assert all(signals(api, number) == ["look", "new_commit"] for number in range(1, 41))

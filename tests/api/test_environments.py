@@ -7,6 +7,7 @@ import pytest
 from activities.protocols import GatewayError, IndexRow
 from environments.model import Condition, Phase, PullRequestKey, Step, StepState
 from environments.report import EnvironmentReport
+from environments.work import PushRequest
 from tests.api.conftest import Api
 
 KEY = PullRequestKey(forge="gitea", repository_id=3, number=7)
@@ -173,6 +174,31 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
     body = {"env": {"KEY": ["hidden"]}}
     answer = await api.client.post(f"/api/v1/environments/{PREVIEW}/override", json=body)
     assert (answer.status_code, "hidden" in answer.text) == (422, False)
+
+
+async def test_a_push_is_passed_on_with_its_message_and_recorded(api: Api) -> None:
+    await api.parts.index.put(row())
+    api.owners.running.add("pr/gitea/3/7")
+    answer = await api.client.post(f"/api/v1/environments/{PREVIEW}/push", json={"message": "Fix\n\nthe typo"})
+    assert answer.status_code == 200
+    [told] = api.owners.told
+    assert told.request == PushRequest(by="ci", message="Fix\n\nthe typo")
+    [entry] = await api.parts.audit.list(PREVIEW)
+    assert (entry.action, entry.outcome) == ("push", "accepted")
+
+
+async def test_an_environment_without_a_pull_request_has_nothing_to_push_to(api: Api) -> None:
+    await api.parts.index.put(row(STAGING, key=None))
+    answer = await api.client.post(f"/api/v1/environments/{STAGING}/push")
+    assert (answer.status_code, "no pull request" in answer.json()["message"]) == (409, True)
+    assert api.owners.told == []
+
+
+@pytest.mark.parametrize("message", ["a\0b", "\x1b[31m", 3, "x" * 6000])
+async def test_a_message_that_is_no_text_is_refused(api: Api, message: object) -> None:
+    await api.parts.index.put(row())
+    answer = await api.client.post(f"/api/v1/environments/{PREVIEW}/push", json={"message": message})
+    assert (answer.status_code, answer.json()["reason"]) == (422, "Invalid")
 
 
 async def test_a_refusal_is_passed_on_and_recorded(api: Api) -> None:

@@ -98,7 +98,8 @@ async def test_a_mistake_of_ours_is_answered_without_its_details(api: Api) -> No
     async with api.database.write() as session:
         await session.execute(
             text(
-                "INSERT INTO environments VALUES ('x','u','t','p','e',NULL,NULL,NULL,'Ready','{\"odd\": \"secret\"}','2026-01-01','2026-01-01')"
+                "INSERT INTO environments (namespace, uid, team, project, environment, forge, repository_id, number, phase, report,"
+                " created_at, updated_at, branch) VALUES ('x','u','t','p','e',NULL,NULL,NULL,'Ready','{\"odd\": \"secret\"}','2026-01-01','2026-01-01','')"
             )
         )
     answer = await api.client.get("/api/v1/environments/x")

@@ -38,6 +38,11 @@ async def test_an_older_rollouts_log_and_the_last_lines(preview: Api) -> None:
     assert (await preview.client.get(url("build", "?tail=1&follow=true"))).text == "three\n"
 
 
+async def test_refused_hosts_are_a_log_too(preview: Api) -> None:
+    preview.parts.logs.append(f"{PREVIEW}/3/egress", b"api.example.com was refused\n")
+    assert (await preview.client.get(url("egress"))).text == "api.example.com was refused\n"
+
+
 async def test_a_log_outlives_its_environment(preview: Api) -> None:
     await preview.parts.index.remove(PREVIEW, "u1")
     assert (await preview.client.get(f"/api/v1/environments/{PREVIEW}")).json()["phase"] == Phase.DELETED

@@ -1,122 +1,110 @@
-"""`python -m tests.bench` on the running local platform: a JSON list of figures on standard output, progress on standard error.
+"""`python -m tests.bench` on the running local platform: a JSON list of figures on standard output; progress, and the way of a
+pull request step by step, on standard error.
 
-Each run takes a pull request through its whole life and measures the floor of each step in between. Exits with 1 when
-something didn't come, and with 0 whether or not the limits hold: `ok` says that.
+Exits with 1 when something didn't come, and with 0 whether or not the limits hold: `ok` says that.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
-import uuid
-from collections import defaultdict
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Annotated
 
 import httpx
 import typer
 
 from deploy.demo import leftovers
-from deploy.demo.floor import Floor
 from deploy.demo.platform import NotAsExpected, Platform
-from deploy.demo.pull_request import PullRequest, sample
-from deploy.demo.samples import prebuilt_saying
 from deploy.local.people import PeopleRefused
-from tests.bench.figures import Limit, figure
-from tests.bench.webhooks import answer_p95
+from tests.bench.crowd import AT_ONCE, IDLE_CPU, IDLE_MEMORY, crowd
+from tests.bench.figures import Figure, Limit
+from tests.bench.history import record
+from tests.bench.lives import GONE, NODE, NODE_PUSHED, OPENED, OWNER, PUSHED, node, prebuilt
+from tests.bench.quiet import QUIET_MEMORY, quiet
+from tests.bench.series import Measured
+from tests.bench.slow_clones import BESIDE_SLOW, slow_clones
+from tests.bench.way import Ways
+from tests.bench.webhooks import WEBHOOK, webhooks
+from tests.e2e.machine import CommandFailed
 
-OWNER = "bench"
-OPENED, PUSHED, GONE = (
-    "prebuilt: webhook to URL",
-    "prebuilt: push to new content",
-    "pull request closed to namespace gone",
+FIGURES = (
+    Figure(OPENED, Limit(1.0, above_floor=True)),
+    Figure(OPENED, Limit(1.5, above_floor=True), "p95"),
+    Figure(PUSHED, Limit(1.0, above_floor=True)),
+    Figure(GONE, Limit(6)),
+    Figure(GONE, Limit(10), "p95"),
+    Figure(GONE, Limit(30), "most"),
+    Figure(AT_ONCE, Limit(1.3, times_floor=True)),
+    Figure(BESIDE_SLOW, Limit(1.3, times_floor=True)),
+    Figure(NODE, Limit(45)),
+    Figure(NODE_PUSHED, Limit(5), "p95"),
+    Figure(WEBHOOK, Limit(20), "p95", "ms"),
+    Figure(IDLE_CPU, Limit(2), unit="%"),
+    Figure(IDLE_MEMORY, Limit(350), unit="MiB"),
+    Figure(QUIET_MEMORY, Limit(300), unit="MiB"),
 )
-NODE, WEBHOOK = "node, cold: webhook to URL", "webhook answer, p95 at 50/s"
-LIMITS = {
-    OPENED: Limit(3, above_floor=True),
-    PUSHED: Limit(3, above_floor=True),
-    GONE: Limit(15),
-    NODE: Limit(90),
-    WEBHOOK: Limit(30),
-}
-UNITS = defaultdict(lambda: "s", {WEBHOOK: "ms"})
+"""Issue 5's table; it tightens issue 4's."""
+
+
+class Part(StrEnum):
+    PREBUILT = "prebuilt"
+    NODE = "node"
+    CROWD = "crowd"
+    SLOW = "slow"
+    WEBHOOKS = "webhooks"
+    QUIET = "quiet"
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class Bench:
-    """Values and floors by figure, in the order in which they were measured."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self._values: dict[str, list[float]] = defaultdict(list)
-        self._floors: dict[str, list[float]] = defaultdict(list)
-
-    def prebuilt(self) -> None:
-        pull_request, text = self._pull_request("prebuilt"), f"hello from {uuid.uuid4().hex}"
-        welcome = "Welcome to nginx!"
-        pull_request.open(sample("prebuilt"))
-        opened = pull_request.answered(welcome)
-        pull_request.reached("Ready")
-        floor = Floor(self._platform, pull_request.namespace)
-        self._note(OPENED, opened, floor.applied(welcome))
-        pull_request.push(prebuilt_saying(text))
-        pushed = pull_request.answered(text)
-        pull_request.reached("Ready")
-        self._note(PUSHED, pushed, floor.applied(text))
-        pull_request.close()
-        self._note(GONE, pull_request.gone(), floor.deleted())
-        pull_request.remove_repository()
-
-    def node(self) -> None:
-        pull_request, text = self._pull_request("node"), "hello from the node sample"
-        pull_request.open(sample("node"))
-        opened = pull_request.answered(text)
-        pull_request.reached("Ready")
-        floor = Floor(self._platform, pull_request.namespace)
-        self._note(NODE, opened, floor.applied(text))
-        floor.deleted()
-        pull_request.close()
-        pull_request.gone()
-        pull_request.remove_repository()
-
-    def webhooks(self, seconds: float) -> None:
-        value, floor = asyncio.run(answer_p95(dict(self._platform.local), seconds))
-        self._note(WEBHOOK, value, floor)
-
-    def figures(self) -> list[dict[str, Any]]:
-        return [
-            figure(name, UNITS[name], values, self._floors[name], LIMITS[name]) for name, values in self._values.items()
-        ]
-
-    def _pull_request(self, kind: str) -> PullRequest:
-        return PullRequest(self._platform, OWNER, f"{kind}-{uuid.uuid4().hex[:5]}")
-
-    def _note(self, name: str, value: float, floor: float) -> None:
-        self._values[name].append(value)
-        self._floors[name].append(floor)
-        print(f"{name}: {value:.2f} {UNITS[name]}, floor {floor:.2f} {UNITS[name]}", file=sys.stderr)
-
-
 @app.command()
 def bench(
-    runs: Annotated[int, typer.Option(min=1, help="of each figure")] = 5,
-    webhook_seconds: Annotated[float, typer.Option(min=1, help="of the webhook load, once")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="lives of the prebuilt sample, and pushes of the node sample")] = 20,
+    only: Annotated[list[Part] | None, typer.Option(help="may be given several times; without: all")] = None,
+    note: Annotated[bool, typer.Option("--record", help="add the figures to docs/benchmarks.md")] = False,
 ) -> None:
-    """Measure the running platform."""
-    platform = Platform.running()
+    """Measure the running platform: all of it takes half an hour."""
+    platform, measured = Platform.running(), Measured()
     leftovers.remove(platform, OWNER)
-    measured = Bench(platform)
-    for _ in range(runs):
-        measured.prebuilt()
-        measured.node()
-    measured.webhooks(webhook_seconds)
-    print(json.dumps(measured.figures(), indent=2))
+    opening, pushing = Ways(platform), Ways(platform)
+    for part in only or list(Part):
+        _parts(platform, measured, (opening, pushing), runs)[part]()
+    print(
+        opening.table("\nThe way of an opened pull request"),
+        pushing.table("\nThe way of a push"),
+        sep="\n",
+        file=sys.stderr,
+    )
+    figures = measured.figures(FIGURES)
+    print(json.dumps(figures, indent=2))
+    if note:
+        record(figures)
+
+
+def _parts(
+    platform: Platform, measured: Measured, ways: tuple[Ways, Ways], runs: int
+) -> Mapping[Part, Callable[[], None]]:
+    def lives() -> None:
+        for _ in range(runs):
+            prebuilt(platform, measured, *ways)
+
+    return {
+        Part.PREBUILT: lives,
+        Part.NODE: lambda: node(platform, measured, max(1, runs // 2)),
+        Part.CROWD: lambda: crowd(platform, measured),
+        Part.SLOW: lambda: slow_clones(platform, measured),
+        Part.WEBHOOKS: lambda: webhooks(platform, measured),
+        Part.QUIET: lambda: quiet(measured),
+    }
 
 
 def main() -> None:
+    failures = (NotAsExpected, PeopleRefused, CommandFailed, httpx.HTTPError, OSError, subprocess.SubprocessError)
     try:
         app()
-    except (NotAsExpected, PeopleRefused, httpx.HTTPError, OSError, subprocess.SubprocessError) as error:
+    except failures as error:
         print(f"✗ {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -55,7 +55,7 @@ async def _run(place: Place) -> None:
     activities = assemble(gateways, Options(teardown_patience=timedelta(seconds=1)))
     common, builds = _workers(place, client, activities)
     async with common, builds:
-        await watch_for_ever(gateways.cluster, gateways.owners, f"worker/{os.getpid()}")
+        await watch_for_ever(gateways.cluster, gateways.sidecars, gateways.owners, f"worker/{os.getpid()}")
 
 
 def _workers(place: Place, client: Client, activities: Activities) -> tuple[Worker, Worker]:
@@ -88,6 +88,7 @@ def _gateways(place: Place, client: Client) -> Gateways:
         builder=RemoteBuilder(there("building")),
         registry=there("registry"),
         sidecars=there("sidecars"),
+        branches=there("branches"),
         probe=there("probe"),
         logs=FileLogs(place.logs),
         index=there("index"),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-STREAMS = frozenset({"watch", "pod_log"})
+STREAMS = frozenset({"watch", "pod_log", "pushes"})
 """Methods that answer with an asynchronous iterator."""
 
 

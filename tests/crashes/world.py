@@ -47,7 +47,7 @@ class MortalWorld(World):
         self._stack = AsyncExitStack()
         objects = {
             name: getattr(self, name)
-            for name in ("cluster", "forge", "source", "sidecars", "registry", "probe", "fate")
+            for name in ("cluster", "forge", "source", "sidecars", "branches", "registry", "probe", "fate")
         }
         objects |= {"index": self.index, "audit": self.audit, "building": Building(self.builder)}
         await self._stack.enter_async_context(serving(self._place.socket, objects))

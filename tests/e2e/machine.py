@@ -80,7 +80,7 @@ class Machine:
     def workflow(self, workflow_id: str) -> Json | None:
         """`workflowExecutionInfo` of its newest run; None when there never was one."""
         try:
-            text = self._temporal("describe", "--workflow-id", workflow_id, "--output", "json")
+            text = self.temporal("workflow", "describe", "--workflow-id", workflow_id, "--output", "json")
         except CommandFailed as error:
             if "not found" in str(error):
                 return None
@@ -88,11 +88,14 @@ class Machine:
         return dict(json.loads(text)["workflowExecutionInfo"])
 
     def signal(self, workflow_id: str, name: str, payload: Json) -> None:
-        self._temporal("signal", "--workflow-id", workflow_id, "--name", name, "--input", json.dumps(payload))
+        self.temporal(
+            "workflow", "signal", "--workflow-id", workflow_id, "--name", name, "--input", json.dumps(payload)
+        )
 
-    def _temporal(self, *words: str) -> str:
+    def temporal(self, *words: str) -> str:
+        """Temporal's command line. Raises CommandFailed."""
         address = ("--address", self._local["temporal_address"])
-        return _run([str(BIN / "temporal"), "workflow", *words, *address], None, COMMAND_SECONDS)
+        return _run([str(BIN / "temporal"), *words, *address], None, COMMAND_SECONDS)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Of the product's database, which is only read."""

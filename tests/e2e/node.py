@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.local import buildkit, cluster
+from environments.fetching import build_arguments
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -38,6 +39,7 @@ def kubectl(*arguments: str, objects: list[dict[str, Any]] | None = None, timeou
 def build(folder: Path, image: str, *options: str, dockerfile: Path | None = None) -> str:
     """Build the folder's Dockerfile with the platform's builder and push it; the output, success or not.
 
+    Its steps get out as the platform's own do, to the package registries.
     `dockerfile`: the folder that holds it, where it isn't the context; `options`: more of buildctl's.
     """
     platform = local_platform()
@@ -49,6 +51,8 @@ def build(folder: Path, image: str, *options: str, dockerfile: Path | None = Non
     ]
     command += ["--no-cache", "--frontend=dockerfile.v0", f"--local=context={folder}"]
     command += [f"--local=dockerfile={dockerfile or folder}", *options]
+    proxy = build_arguments(platform["build_proxy"], ())
+    command += [f"--opt=build-arg:{name}={value}" for name, value in proxy.items()]
     command += [f"--output=type=image,push=true,name={platform['registry']}/{image}"]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False).stderr
 

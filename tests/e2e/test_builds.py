@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.profile import PLATFORM_ADDRESS, Ports
+from tests.e2e import metadata
 from tests.e2e.node import build, inside, kubectl, local_platform, namespace, pod, run
 
 PORTS = Ports()
@@ -38,10 +39,11 @@ def neighbour() -> Iterator[str]:
 
 
 def test_a_step_reaches_the_ingress_and_nothing_else_of_the_platform(tmp_path: Path, neighbour: str) -> None:
-    closed = CLOSED | {"another team's pod": (neighbour, 80)}
+    closed = CLOSED | {"another team's pod": (neighbour, 80), "metadata": (metadata.ADDRESS, metadata.PORT)}
     probes = [PROBE.format(host=host, port=port, seconds=2) for host, port in closed.values()]
     ingress = PROBE.format(host=PLATFORM_ADDRESS, port=PORTS.ingress, seconds=20)
-    output = build(_dockerfile(tmp_path, *probes, ingress), f"e2e/closed:{secrets.token_hex(4)}")
+    with metadata.metadata_service():
+        output = build(_dockerfile(tmp_path, *probes, ingress), f"e2e/closed:{secrets.token_hex(4)}")
     # Lines that a step wrote, not the ones that name its command.
     said = {place: word for word, place in re.findall(r"^#\d+ [\d.]+ (shut|REACHED) (\S+)$", output, re.MULTILINE)}
     expected = {f"{host}:{port}": "shut" for host, port in closed.values()}

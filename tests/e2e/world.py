@@ -141,9 +141,9 @@ class Preview:
         self.is_open = True
 
     def asked(self, command: str, /, **body: Any) -> str:
-        """`retry`, `stop`, `override` through the API; its answer's sentence."""
+        """`retry`, `stop`, `override`, `push` through the API; its answer's sentence."""
         answer = self.platform.api.post(f"/api/v1/environments/{self.namespace}/{command}", json=body)
-        assert answer.status_code == 202, f"{command} of {self.namespace} was answered {answer.text}"
+        assert answer.status_code in (200, 202), f"{command} of {self.namespace} was answered {answer.text}"
         return str(answer.json()["message"])
 
     def runs(self, command: str, seconds: float = 60) -> str:

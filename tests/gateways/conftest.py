@@ -39,11 +39,14 @@ def local_platform() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kubeconfig(request: pytest.FixtureRequest) -> str:
     given = os.environ.get("CATALYST_TEST_KUBECONFIG") or local_platform().get("admin_kubeconfig")
-    if given:
-        yield given
-        return
+    return str(given or request.getfixturevalue("lone_kubeconfig"))
+
+
+@pytest.fixture(scope="session")
+def lone_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Always of a control plane of our own, where no controller and no product acts on what a test leaves lying."""
     binaries = find_binaries()
     if binaries is None:
         missing("No Kubernetes: neither CATALYST_TEST_KUBECONFIG nor built etcd and kube-apiserver")
@@ -143,6 +146,18 @@ async def real_cluster(kubeconfig: str) -> AsyncIterator[KubernetesCluster]:
 @pytest_asyncio.fixture(scope="session")
 async def resources(real_cluster: KubernetesCluster) -> KubernetesCluster:
     """The real cluster with the custom resources as generated."""
+    return await _with_resources(real_cluster)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def lone_resources(lone_kubeconfig: str) -> AsyncIterator[KubernetesCluster]:
+    """The same on a control plane of our own."""
+    cluster = await KubernetesCluster.connect(lone_kubeconfig)
+    yield await _with_resources(cluster)
+    await cluster.aclose()
+
+
+async def _with_resources(real_cluster: KubernetesCluster) -> KubernetesCluster:
     for definition in definitions().values():
         await real_cluster.apply(definition, manager="catalyst-install", force=True)
     async with asyncio.timeout(30):

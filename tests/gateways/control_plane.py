@@ -62,7 +62,7 @@ class ControlPlane:
         self._wait()
         self._run(
             "kube-controller-manager",
-            f"--kubeconfig={self.kubeconfig} --leader-elect=false --secure-port=0 "
+            f"--kubeconfig={self.kubeconfig} --leader-elect=false --secure-port=0 --use-service-account-credentials=true "
             f"--service-account-private-key-file={self.folder}/sa.key",
         )
 

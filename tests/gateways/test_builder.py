@@ -3,9 +3,11 @@
 import asyncio
 import os
 import re
+import shutil
+import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,12 @@ from gateways.builder.errors import BuilderUnavailable, error_from
 from gateways.builder.fake import InMemoryBuilder
 from gateways.registry.fake import InMemoryRegistry
 from tests.gateways.conftest import BuildKitAddress
+from tests.gateways.control_plane import search_path
+from tests.gateways.services import BuildKitProcess
+from tests.missing import missing
+
+SMALL_DISK = 96 << 20
+"""Bytes."""
 
 
 class Output:
@@ -75,6 +83,50 @@ class TestContract:
 
 
 class TestBuildKit:
+    async def test_a_proxy_is_known_to_steps_and_to_nobody_after_them(
+        self, buildkit: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        text = f"FROM {world.base}\nRUN echo told $https_proxy $HTTP_PROXY not $NO_PROXY\n"
+        secret = uuid.uuid4().hex
+        told = {"HTTP_PROXY": f"http://{secret}:1", "HTTPS_PROXY": f"http://{secret}:2", "NO_PROXY": "a.b"}
+        output = Output()
+        request = a_request(world, tmp_path, dockerfile_text=text, arguments=told)
+        first = await world.builder.build(request, output)
+        assert f"told http://{secret}:2 http://{secret}:1 not a.b".encode() in output.data
+        again = Output()
+        others = {name: value.replace(secret, "another") for name, value in told.items()}
+        second = await world.builder.build(request.model_copy(update={"arguments": others}), again)
+        assert b"CACHED" in again.data, "another token would build everything anew"
+        assert first == second, "the image knows of the proxy"
+
+    @pytest.mark.parametrize(
+        "source", ["http://127.0.0.1:9/x", "https://other.example.net/x", "https://other.example.net/x.git#main"]
+    )
+    async def test_the_builder_fetches_from_approved_hosts_only(
+        self, buildkit: BuildKitAddress, tmp_path: Path, source: str
+    ) -> None:
+        world = World(buildkit.builder(), buildkit.base, "contract/app")
+        text = f"FROM {world.base}\nADD {source} /x\n"
+        request = a_request(world, tmp_path, dockerfile_text=text, hosts=("approved.example.com",))
+        with pytest.raises(BuildFailed, match=r"isn't approved.*spec\.egress\.allowedHosts"):
+            await world.builder.build(request, Output())
+
+    async def test_the_builder_fetches_from_an_approved_host(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
+        """As far as it comes: there is no such host."""
+        world = World(buildkit.builder(), buildkit.base, "contract/app")
+        text = f"FROM {world.base}\nADD http://approved.invalid/x /x\n"
+        request = a_request(world, tmp_path, dockerfile_text=text, hosts=("approved.invalid",))
+        with pytest.raises((BuildFailed, BuilderUnavailable)) as caught:
+            await world.builder.build(request, Output())
+        assert "policy" not in str(caught.value) and "approved.invalid" in str(caught.value)
+
+    async def test_what_is_in_the_repository_needs_no_approval(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("content")
+        world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        request = a_request(world, tmp_path, dockerfile_text=f"FROM {world.base}\nADD file /file\n", hosts=())
+        assert "@sha256:" in await world.builder.build(request, Output())
+
     async def test_image_is_in_the_registry(self, buildkit: BuildKitAddress, tmp_path: Path) -> None:
         world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
         reference = await world.builder.build(
@@ -208,3 +260,56 @@ def running(mark: str) -> bool:
         if mark.encode() in command:
             return True
     return False
+
+
+class TestFullDisk:
+    """A builder with a disk of its own that is small: tmpfs, so that nobody else's fills."""
+
+    @pytest.fixture
+    def small(self, buildkit: BuildKitAddress, tmp_path: Path) -> Iterator[BuildKitAddress]:
+        daemon = shutil.which("buildkitd", path=search_path())
+        if daemon is None or os.geteuid() != 0:
+            missing("No buildkitd of our own, or not root, whom a mount needs")
+        folder = tmp_path / "small"
+        root = folder / "root"
+        root.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(root)], check=True)
+        try:
+            process = BuildKitProcess(daemon, buildkit.buildctl, folder, buildkit.registry)
+            yield buildkit._replace(address=process.address)
+            process.stop()
+        finally:
+            subprocess.run(["umount", "--lazy", str(root)], check=True)
+
+    async def test_a_step_that_fills_it_fails_by_itself_and_the_next_build_has_room(
+        self, small: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(small.builder(), small.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        head = f"FROM {small.base} AS tools\nFROM {small.base}\nCOPY --from=tools /bin/sh /bin/cat\n"
+        (tmp_path / "Dockerfile").write_text(f"{head}RUN cat /dev/zero > /fill\n")
+        output = Output()
+        with pytest.raises(BuildFailed, match=r"cat /dev/zero"):
+            await world.builder.build(a_request(world, tmp_path), output)
+        assert b"No space left on device" in output.data
+        (tmp_path / "Dockerfile").write_text(f"{head}RUN echo there is room\n")
+        assert "@sha256:" in await self._tried_again(world, a_request(world, tmp_path))
+
+    async def _tried_again(self, world: World, request: BuildRequest) -> str:
+        """As a rollout does: the failed step's files go a moment after it."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    return await world.builder.build(request, Output())
+                except BuilderUnavailable:
+                    await asyncio.sleep(1)
+
+    async def test_no_room_for_the_context_is_the_platforms_matter(
+        self, small: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world = World(small.builder(), small.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        context = tmp_path / "context"
+        context.mkdir()
+        (context / "Dockerfile").write_text(f"FROM {small.base}\nCOPY big /big\n")
+        (context / "big").write_bytes(os.urandom(SMALL_DISK + (1 << 20)))
+        with pytest.raises(BuilderUnavailable, match="no space left on device"):
+            await world.builder.build(a_request(world, context), Output())

@@ -11,6 +11,7 @@ from activities.protocols import Cluster, ClusterConflict, ClusterRefused, Objec
 from environments import labels
 from environments.declared import override_object, parse_environment
 from environments.deployment import render
+from environments.egress import DEFAULT, MOST_HOSTS, REGISTRIES, allowed_hosts
 from environments.model import (
     CommitSha,
     DeploymentMethod,
@@ -24,6 +25,7 @@ from environments.model import (
 from environments.report import EnvironmentReport, status_object
 from environments.work import OverrideRequest
 from tests.unit.test_deployment import METHODS, request_for
+from tests.unit.test_egress import HOSTILE
 
 SHA = CommitSha("0123456789abcdef0123456789abcdef01234567")
 
@@ -108,3 +110,36 @@ async def test_every_method_s_objects_are_taken_and_taken_again(resources: Clust
             stored = await resources.apply(obj, manager=labels.MANAGER, force=True)
             assert stored["metadata"]["labels"][labels.ROLLOUT] == str(rollout)
     await resources.delete(ObjectRef(NAMESPACE, None, namespace))
+
+
+def project_with(home: KubernetesObject, *hosts: str) -> KubernetesObject:
+    spec = {"sources": [{"name": "main", "repositoryUrl": "http://forge/a/b.git", "branch": "main"}]}
+    metadata = {"namespace": home["metadata"]["name"], "name": "shop"}
+    egress = {"egress": {"allowedHosts": list(hosts)}}
+    return {"apiVersion": labels.API_VERSION, "kind": "Project", "metadata": metadata, "spec": spec | egress}
+
+
+async def test_approved_hosts_are_taken(resources: Cluster, home: KubernetesObject) -> None:
+    for hosts in (
+        (),
+        (DEFAULT,),
+        (DEFAULT, "api.example.com", "*.wild.example.org", "xn--bcher-kva.example"),
+        REGISTRIES,
+    ):
+        stored = await resources.apply(project_with(home, *hosts), manager="people")
+        assert allowed_hosts(stored, REGISTRIES) == allowed_hosts({"spec": stored["spec"]}, REGISTRIES)
+        assert stored["spec"]["egress"]["allowedHosts"] == list(hosts)
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+async def test_what_is_no_host_is_refused_with_a_sentence(
+    resources: Cluster, home: KubernetesObject, host: str
+) -> None:
+    with pytest.raises(ClusterRefused, match=r"each is `default` .*a host like|Too long"):
+        await resources.apply(project_with(home, "a.example.com", host), manager="people")
+
+
+async def test_too_many_approved_hosts_are_refused(resources: Cluster, home: KubernetesObject) -> None:
+    with pytest.raises(ClusterRefused, match="100"):
+        hosts = [f"h{number}.example.com" for number in range(MOST_HOSTS + 1)]
+        await resources.apply(project_with(home, *hosts), manager="people")

@@ -15,6 +15,7 @@ from environments.fencing import admission, fencing_policies
 from environments.model import KubernetesObject
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
+from tests.gateways.policies import installed, user_name
 from tests.gateways.test_cluster import eventually
 
 NAMESPACE = Kind("v1", "Namespace")
@@ -117,14 +118,8 @@ class Fenced(NamedTuple):
 @pytest_asyncio.fixture(scope="session")
 async def fenced_real(real_cluster: KubernetesCluster) -> AsyncIterator[KubernetesCluster]:
     """The real cluster with policies for this very account, under names of their own: the platform's stay as they are."""
-    mark = f"-{uuid.uuid4().hex[:6]}"
-    made = [_renamed(obj, mark) for obj in fencing_policies(await _account(real_cluster))]
-    for obj in made:
-        await real_cluster.apply(obj, manager="test")
-    await _until_enforced(real_cluster)
-    yield real_cluster
-    for obj in made:
-        await real_cluster.delete(ObjectRef(Kind(obj["apiVersion"], obj["kind"]), None, obj["metadata"]["name"]))
+    async with installed(real_cluster, fencing_policies(await user_name(real_cluster))):
+        yield real_cluster
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -142,30 +137,6 @@ async def fenced(fenced_cluster: Cluster) -> AsyncIterator[Fenced]:
     name = f"fencing-{uuid.uuid4().hex[:10]}"
     yield Fenced(fenced_cluster, name)
     await fenced_cluster.delete(ObjectRef(NAMESPACE, None, name))
-
-
-async def _account(cluster: KubernetesCluster) -> str:
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
-    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    return str(
-        (await cluster.transport.call("POST", path, what="who am I", body=body))["status"]["userInfo"]["username"]
-    )
-
-
-def _renamed(obj: KubernetesObject, mark: str) -> KubernetesObject:
-    spec = obj["spec"] | ({"policyName": obj["spec"]["policyName"] + mark} if "policyName" in obj["spec"] else {})
-    return obj | {"metadata": {"name": obj["metadata"]["name"] + mark}, "spec": spec}
-
-
-async def _until_enforced(cluster: Cluster) -> None:
-    """The API server takes a moment to load a policy: each is tried until it bites."""
-    name = f"fencing-probe-{uuid.uuid4().hex[:6]}"
-    await cluster.create(namespace_object(name, "2"))
-    try:
-        await eventually(lambda: _is_refused(cluster.apply(object_of(name, "1"), manager="probe")))
-        await eventually(lambda: _is_refused(cluster.apply(namespace_object(name, "1"), manager="probe", force=True)))
-    finally:
-        await cluster.delete(ObjectRef(NAMESPACE, None, name))
 
 
 async def _is_refused(write: Awaitable[Any]) -> bool:

@@ -1,21 +1,24 @@
-"""The generated roles on a real API server: what the product does passes for an account that has nothing else."""
+"""The generated roles on a real API server: what the product does passes for an account that has nothing else, under the guards."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
 import pytest_asyncio
 import yaml
 
-from activities.kinds import CLAIM, NODE, POD, SERVICE_RANGE, VOLUME, namespace_ref
-from activities.protocols import GatewayError, Kind, ObjectRef
+from activities.egress import PORTS
+from activities.kinds import CLAIM, NODE, POD, PROJECT, SERVICE_RANGE, VOLUME, namespace_ref
+from activities.protocols import ClusterConflict, ClusterRefused, GatewayError, Kind, ObjectRef
 from activities.teardown import MAKERS
+from egress.follower import Follower
 from environments import labels, permissions
 from environments.deployment import render
-from environments.isolation import guard_objects
+from environments.egress import Proxy
+from environments.guarding import guarding_policies
+from environments.isolation import environment_namespace_object, guard_objects
 from environments.model import (
     ClusterNetwork,
     DeploymentMethod,
@@ -33,12 +36,18 @@ from environments.report import EnvironmentReport, status_object
 from gateways.cluster.errors import ClusterForbidden
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.cluster.lease import hold_lease
+from gateways.proxy.fake import InMemoryProxy
+from tests.gateways.accounts import token, with_token
+from tests.gateways.policies import installed
 from tests.gateways.test_cluster import eventually
 from tests.unit.test_deployment import METHODS, request_for
 from tests.unit.test_policy import pull_request
 from worker.watch import WATCHED
 
 IDENTITY = EnvironmentIdentity(team="acme", project="shop", environment="pr-7")
+UID = EnvironmentUid("u")
+SOURCE = {"name": "main", "commitSha": "a" * 40, "branch": "feature", "prNumber": 7}
+SPEC = {"projectRef": {"name": "shop"}, "type": "development", "sources": [SOURCE], "retry": 0}
 SECRET, CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
 
@@ -51,27 +60,32 @@ class Product(NamedTuple):
 
 @pytest_asyncio.fixture(scope="session")
 async def product(
-    resources: KubernetesCluster, kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
+    lone_resources: KubernetesCluster, lone_kubeconfig: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Product]:
     home = f"home-{uuid.uuid4().hex[:10]}"
     made = [_moved(obj, home) for obj in _installed()]
     for obj in made:
-        await resources.apply(obj, manager="test")
-    token = await _token(resources, home)
-    cluster = await KubernetesCluster.connect(_kubeconfig(kubeconfig, token, tmp_path_factory.mktemp("product")))
+        await lone_resources.apply(obj, manager="test")
+    secret = await token(lone_resources, home, permissions.ACCOUNT)
+    cluster = await KubernetesCluster.connect(with_token(lone_kubeconfig, secret, tmp_path_factory.mktemp("product")))
     await eventually(lambda: _may(cluster))
-    yield Product(cluster, home)
+    guards = guarding_policies(f"system:serviceaccount:{permissions.HOME}:{permissions.ACCOUNT}")
+    async with installed(lone_resources, [_moved(obj, home) for obj in guards]):
+        yield Product(cluster, home)
     await cluster.aclose()
     for obj in reversed(made):
         ref = ObjectRef(Kind(obj["apiVersion"], obj["kind"]), obj["metadata"].get("namespace"), obj["metadata"]["name"])
-        await resources.delete(ref)
+        await lone_resources.delete(ref)
 
 
 @pytest_asyncio.fixture
 async def namespace(product: Product) -> AsyncIterator[str]:
     """An environment namespace for one test only, made by the product."""
-    name = f"permitted-{uuid.uuid4().hex[:10]}"
-    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    name = NamespaceName(f"permitted-{uuid.uuid4().hex[:10]}")
+    key = EnvironmentKey(namespace=NamespaceName("acme-shop"), name="pr-7")
+    await product.cluster.create(
+        environment_namespace_object(IDENTITY, name, UID, key, 1, "feature", f"{name}.localhost")
+    )
     yield name
     await product.cluster.delete(namespace_ref(name))
 
@@ -86,22 +100,6 @@ def _moved(obj: KubernetesObject, home: str) -> KubernetesObject:
     """With another home and other names, so that a running platform's own stay as they are."""
     text = yaml.safe_dump(obj).replace(permissions.HOME, home)
     return cast(KubernetesObject, yaml.safe_load(text.replace(permissions.NAME, f"{permissions.NAME}-{home}")))
-
-
-async def _token(cluster: KubernetesCluster, home: str) -> str:
-    path = f"/api/v1/namespaces/{home}/serviceaccounts/{permissions.ACCOUNT}/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = await cluster.transport.call("POST", path, what="token", body=body)
-    return str(answer["status"]["token"])
-
-
-def _kubeconfig(admin: str, token: str, folder: Path) -> str:
-    content = yaml.safe_load(Path(admin).read_text())
-    for user in content["users"]:
-        user["user"] = {"token": token}
-    file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(content))
-    return str(file)
 
 
 async def _may(cluster: KubernetesCluster) -> bool:
@@ -120,9 +118,9 @@ async def test_the_cluster_s_network_is_read(product: Product) -> None:
 
 async def test_guards_are_made_and_repaired(product: Product, namespace: str) -> None:
     network = ClusterNetwork(pod_ranges=(), service_ranges=(), node_addresses=("10.0.0.1",))
-    uid, address = EnvironmentUid("u"), PlatformAddress()
+    address = PlatformAddress()
     for rollout in (1, 2):
-        for obj in guard_objects(IDENTITY, NamespaceName(namespace), uid, rollout, network, address, Quota()):
+        for obj in guard_objects(IDENTITY, NamespaceName(namespace), UID, rollout, network, address, Quota()):
             stored = await product.cluster.apply(obj, manager=labels.MANAGER, force=True)
             assert stored["metadata"]["labels"][labels.ROLLOUT] == str(rollout)
 
@@ -143,9 +141,7 @@ async def test_every_method_s_objects_are_made_found_and_pruned(
 
 async def test_the_resources_are_declared_reported_on_and_let_go(product: Product, namespace: str) -> None:
     cluster, key = product.cluster, EnvironmentKey(namespace=NamespaceName(namespace), name="pr-7")
-    source = {"name": "main", "commitSha": "a" * 40, "branch": "feature", "prNumber": 7}
-    spec = {"projectRef": {"name": "shop"}, "type": "development", "sources": [source], "retry": 0}
-    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": spec}
+    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": SPEC}
     resource |= {"metadata": {"namespace": namespace, "name": "pr-7", "finalizers": [labels.FINALIZER]}}
     project = project_object(IDENTITY, pull_request())
     project["metadata"]["namespace"] = namespace
@@ -159,13 +155,34 @@ async def test_the_resources_are_declared_reported_on_and_let_go(product: Produc
     assert await cluster.get(ref) is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind, _ in WATCHED] + [POD], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", [kind for kind, _ in WATCHED] + [POD, PROJECT], ids=lambda kind: kind.kind)
 async def test_what_is_watched_may_be_watched(product: Product, kind: Kind) -> None:
     resource = await product.cluster.discovery.resource(kind)
     query = {"watch": "true", "timeoutSeconds": "1", "labelSelector": "no=such"}
     async with product.cluster.transport.stream(resource.path(None), what="watch", query=query, silence=30) as stream:
         # Who may not is told with a 403 before the stream begins.
         await stream.read()
+
+
+async def test_the_egress_process_gives_ports_away(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = PORTS._replace(namespace=product.home)
+    monkeypatch.setattr("egress.follower.PORTS", ports)
+    monkeypatch.setattr("environments.egress.HOME", product.home)
+    monkeypatch.setattr("egress.follower.home_object", lambda: _moved(permissions.home_object(), product.home))
+    proxy, forward = Proxy(address="10.0.0.9", first_port=20000, ports=100, secret="s"), InMemoryProxy()
+    follower = Follower(product.cluster, proxy, forward)
+    await follower.sync()
+    assert await product.cluster.get(ports) is not None and forward.outside is not None
+    namespace = f"team-{uuid.uuid4().hex[:10]}"
+    metadata = {"name": namespace, "labels": {labels.MANAGED_BY: labels.MANAGER}}
+    await product.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    project = project_object(IDENTITY, pull_request())
+    project["metadata"]["namespace"] = namespace
+    await product.cluster.apply(project, manager=labels.MANAGER)
+    await follower.sync()
+    stored = await product.cluster.get(ports)
+    assert stored is not None and int(stored["data"][f"{namespace}.shop"]) in forward.projects
+    await product.cluster.delete(namespace_ref(namespace))
 
 
 async def test_one_holds_the_lease(product: Product) -> None:
@@ -199,10 +216,10 @@ async def test_what_may_lie_in_a_namespace_is_what_kubernetes_has(product: Produ
 
 
 async def test_a_secret_is_passed_over_and_nothing_else_is_open(
-    product: Product, resources: KubernetesCluster, namespace: str
+    product: Product, lone_resources: KubernetesCluster, namespace: str
 ) -> None:
     for kind in (SECRET, CONFIG_MAP):
-        await resources.create(
+        await lone_resources.create(
             {"apiVersion": "v1", "kind": kind.kind, "metadata": {"namespace": namespace, "name": "theirs"}}
         )
     found = await product.cluster.list_all(namespace, {})
@@ -219,6 +236,67 @@ async def test_a_secret_is_passed_over_and_nothing_else_is_open(
     for call in refused:
         with pytest.raises(ClusterForbidden):
             await call
+
+
+@pytest_asyncio.fixture
+async def elsewhere(lone_resources: KubernetesCluster) -> AsyncIterator[str]:
+    """A namespace that isn't Catalyst's."""
+    name = f"elsewhere-{uuid.uuid4().hex[:10]}"
+    await lone_resources.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    await lone_resources.delete(namespace_ref(name))
+
+
+async def test_it_writes_nothing_where_it_isnt_at_home(
+    product: Product, lone_resources: KubernetesCluster, elsewhere: str
+) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": elsewhere, "name": "theirs"}}
+    await lone_resources.create(theirs)
+    ref, cluster = ObjectRef(CONFIG_MAP, elsewhere, "theirs"), product.cluster
+    command = f"/api/v1/namespaces/{elsewhere}/pods/any/exec"
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(theirs | {"metadata": {"namespace": elsewhere, "name": "ours"}}),
+        lambda: cluster.create(theirs | {"metadata": {"namespace": product.home, "name": "ours"}}),
+        lambda: cluster.patch(ref, {"data": {"a": "b"}}),
+        lambda: cluster.delete(ref),
+        lambda: cluster.transport.call("GET", command, what="exec", query={"command": "id", "stdout": "true"}),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+            await call()
+    assert await lone_resources.get(ref) is not None
+    resource = {"apiVersion": labels.API_VERSION, "kind": "Environment", "spec": SPEC}
+    await cluster.create(resource | {"metadata": {"namespace": elsewhere, "name": "pr-7"}})
+
+
+async def test_it_touches_no_namespace_of_others_and_makes_none_unmarked(product: Product, elsewhere: str) -> None:
+    cluster, bare = product.cluster, {"apiVersion": "v1", "kind": "Namespace"}
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: cluster.create(bare | {"metadata": {"name": f"{elsewhere}-more"}}),
+        lambda: cluster.patch(namespace_ref(elsewhere), {"metadata": {"labels": {labels.MANAGED_BY: labels.MANAGER}}}),
+        lambda: cluster.delete(namespace_ref(elsewhere)),
+    ]
+    for call in refused:
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*only namespaces with the label"):
+            await call()
+    with pytest.raises(ClusterConflict):
+        # Its home, whoever comes first, is made without a mark; here it is there already.
+        await cluster.create(bare | {"metadata": {"name": product.home}})
+
+
+async def test_it_runs_workload_in_environment_namespaces_only_and_keeps_pod_security(
+    product: Product, namespace: str
+) -> None:
+    cluster, name = product.cluster, f"upper-{uuid.uuid4().hex[:10]}"
+    own = {labels.MANAGED_BY: labels.MANAGER, labels.NAMESPACE_TYPE: "project"}
+    await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": own}})
+    with pytest.raises(ClusterRefused, match="catalyst guard: .*environment namespaces of its own"):
+        await cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": name, "name": "a"}})
+    for level in ("privileged", None):
+        change = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}}
+        with pytest.raises(ClusterRefused, match="catalyst guard: .*at baseline or restricted"):
+            await cluster.patch(namespace_ref(namespace), change)
+    await cluster.delete(namespace_ref(name))
 
 
 def _powerful_role(namespace: str) -> KubernetesObject:

@@ -15,6 +15,10 @@ from tests.sidecar.pod import Pod
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
+    return built_sidecar()
+
+
+def built_sidecar() -> Path:
     """As the local platform builds it; what is missing for that fails the test."""
     try:
         toolchain.provide()

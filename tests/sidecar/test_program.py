@@ -25,7 +25,8 @@ def test_it_needs_nothing_of_the_image_it_runs_in(binary: Path, tmp_path: Path) 
 def test_help_lists_every_command(binary: Path) -> None:
     said = subprocess.run([binary, "help"], capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in said.splitlines() if line.startswith("  ")} == {
-        *("serve", "supervise", "receive", "watch", "state", "send")
+        *("serve", "supervise", "receive", "watch", "state", "send", "pushes", "answer"),
+        *("pre-receive", "receive-pack", "upload-pack"),
     }
 
 

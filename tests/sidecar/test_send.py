@@ -65,6 +65,12 @@ def test_peoples_commits_go_out_as_a_thin_pack(pod: Pod, origin: Origin, deliver
     origin.git("fsck")
 
 
+def test_a_commit_that_changes_no_file_names_none(pod: Pod, delivered: str) -> None:
+    git(pod.code, "commit", "--amend", "--quiet", "--message=another past")
+    header, _ = send(pod)
+    assert (header["base"], header["commits"], header["files"]) == (delivered, 1, [])
+
+
 def test_everything_is_committed_first_when_asked(pod: Pod, origin: Origin, delivered: str) -> None:
     (pod.code / "a.txt").write_text("edited\n")
     (pod.code / "b.txt").unlink()

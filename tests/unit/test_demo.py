@@ -61,7 +61,7 @@ class Cluster(Platform):
 
 @pytest.fixture
 def floor() -> list[dict[str, Any]]:
-    return Floor(Cluster(), MODEL)._objects()
+    return Floor(Cluster(), MODEL).objects()
 
 
 def test_the_floor_is_another_namespace_with_the_same_level_of_security(floor: list[dict[str, Any]]) -> None:

@@ -242,3 +242,14 @@ def test_the_cache_stays_between_rollouts() -> None:
 def test_a_rollout_without_its_image_is_refused() -> None:
     with pytest.raises(ValueError, match="rollout 3 of acme-shop-pr-7 has no"):
         render(request_for(DeploymentMethod.CONTAINER).model_copy(update={"image": None}))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_program_is_told_how_code_is_fetched_and_people_win(method: DeploymentMethod) -> None:
+    request = request_for(method)
+    told = {"HTTPS_PROXY": "http://10.0.0.9:20001", "npm_config_registry": "https://npm.example.com/"}
+    mine = (EnvironmentVariable(name="npm_config_registry", value="https://mine.example.com/"),)
+    template = request.template.model_copy(update={"env": mine})
+    env = env_of(request.model_copy(update={"fetching": told, "template": template}))
+    assert env["HTTPS_PROXY"] == "http://10.0.0.9:20001"
+    assert env["npm_config_registry"] == "https://mine.example.com/"

@@ -17,11 +17,13 @@ from environments.model import (
     NamespaceName,
     PlatformAddress,
     Quota,
+    WayOut,
 )
 
 IDENTITY = EnvironmentIdentity(team="team", project="shop", environment="pr-7")
 NAMESPACE = NamespaceName("team-shop-pr-7")
 UID = EnvironmentUid("u1")
+HOST = "team-shop-pr-7.localhost"
 NETWORK = ClusterNetwork(
     pod_ranges=("10.244.0.0/16", "fd00:1::/64"),
     service_ranges=("10.96.0.0/12",),
@@ -59,7 +61,9 @@ def _has_port(rule: dict[str, Any], port: int) -> bool:
 
 def test_the_namespace_says_whose_it_is_and_carries_its_fence() -> None:
     resource = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
-    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, "feature/Größe_1")
+    made = environment_namespace_object(
+        IDENTITY, NAMESPACE, UID, resource, 3, "feature/Größe_1", "team-shop-pr-7.localhost"
+    )
     assert made["metadata"] == {
         "name": "team-shop-pr-7",
         "labels": {
@@ -74,14 +78,18 @@ def test_the_namespace_says_whose_it_is_and_carries_its_fence() -> None:
             "pod-security.kubernetes.io/warn": "baseline",
             "pod-security.kubernetes.io/audit": "baseline",
         },
-        "annotations": {"catalyst.dev/fence": "3", "catalyst.dev/environment-resource": "team-shop/pr-7"},
+        "annotations": {
+            "catalyst.dev/fence": "3",
+            "catalyst.dev/environment-resource": "team-shop/pr-7",
+            "catalyst.dev/host": HOST,
+        },
     }
 
 
 @given(st.text(max_size=300))
 def test_every_branch_gives_a_label_that_kubernetes_takes(branch: str) -> None:
     resource = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
-    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, branch)
+    made = environment_namespace_object(IDENTITY, NAMESPACE, UID, resource, 3, branch, HOST)
     value = made["metadata"]["labels"].get(labels.BRANCH, "x")
     assert 1 <= len(value) <= 63 and value.replace("-", "a").isalnum() and value.isascii()
 
@@ -98,10 +106,11 @@ def test_a_container_without_limits_gets_the_ones_that_the_quota_asks_for() -> N
     made = guards(quota=Quota(default_cpu="300m"))
     hard = made["ResourceQuota"]["spec"]["hard"]
     (limits,) = made["LimitRange"]["spec"]["limits"]
-    assert limits["default"] == {"cpu": "300m", "memory": "512Mi"}
-    for resource in ("cpu", "memory"):
+    assert limits["default"] == {"cpu": "300m", "memory": "512Mi", "ephemeral-storage": "2Gi"}
+    for resource in ("cpu", "memory", "ephemeral-storage"):
         assert f"limits.{resource}" in hard and resource in limits["default"]
-        assert f"requests.{resource}" in hard and resource in limits["defaultRequest"]
+        assert f"requests.{resource}" in hard or resource == "ephemeral-storage"
+        assert resource in limits["defaultRequest"]
 
 
 def test_no_way_in_beside_the_ingress() -> None:
@@ -122,6 +131,15 @@ def test_the_inside_of_the_platform_is_closed_and_the_outside_open() -> None:
     for outside in ("1.1.1.1", "192.168.7.4", "10.0.0.1"):
         assert egress_allows(policy, outside, 443), outside
     assert not egress_allows(policy, "2606:4700::1111", 443)
+
+
+def test_with_a_proxy_the_only_way_out_is_its_projects_own_port() -> None:
+    network = NETWORK.model_copy(update={"way_out": WayOut(address="192.168.7.3", port=20007)})
+    policy = guards(network)["NetworkPolicy"]
+    assert egress_allows(policy, "192.168.7.3", 20007)
+    for address, port in (("192.168.7.3", 20008), ("192.168.7.3", 20000), ("192.168.7.2", 20007), ("1.1.1.1", 443)):
+        assert not egress_allows(policy, address, port), (address, port)
+    assert egress_allows(policy, "192.168.7.2", 8780), "its own URL"
 
 
 def test_an_environment_reaches_its_own_url_and_nothing_else_on_that_node() -> None:

@@ -78,7 +78,8 @@ def test_a_host_with_nothing_but_loopback_is_told_what_to_do(tmp_path: Path) -> 
     [
         ("192.0.2.53", "udp", 53, True),  # the resolver
         (PLATFORM_ADDRESS, "tcp", 8780, True),  # the ingress
-        ("203.0.113.80", "tcp", 443, True),  # a package registry
+        (PLATFORM_ADDRESS, "tcp", 20000, True),  # the forward proxy
+        (PLATFORM_ADDRESS, "tcp", 20001, False),  # a project's port of it, for its previews
         (PLATFORM_ADDRESS, "tcp", 6443, False),  # the API server
         (PLATFORM_ADDRESS, "tcp", 10250, False),  # the kubelet
         (PLATFORM_ADDRESS, "udp", 53, False),
@@ -96,11 +97,27 @@ def test_what_a_build_step_reaches(to: str, protocol: str, port: int, passes: bo
     assert next(filter(None, fates), "RETURN") == ("RETURN" if passes else "DROP")
 
 
+@pytest.mark.parametrize(
+    ("to", "protocol", "port", "fate"),
+    [
+        ("192.0.2.53", "udp", 53, "ACCEPT"),  # the resolver
+        ("203.0.113.80", "tcp", 443, "REJECT"),  # a package registry, without the proxy
+        ("203.0.113.80", "udp", 443, "REJECT"),
+        ("203.0.113.80", "udp", 53, "REJECT"),  # another resolver
+    ],
+)
+def test_a_build_step_gets_out_by_the_proxy_only(to: str, protocol: str, port: int, fate: str) -> None:
+    """Nothing that `rules` lets through leaves this machine but what is asked of the name servers."""
+    fates = (_fate(rule, to, protocol, port, set()) for rule in builder.forwarded(["192.0.2.53"]))
+    assert next(filter(None, fates)) == fate
+
+
 def _fate(rule: str, to: str, protocol: str, port: int, own: set[str]) -> str | None:
     """What the rule does with a packet; None when it doesn't match. Understands what the rules use, and fails on more."""
     words = rule.split()
     options = dict(zip(words[::2], words[1::2], strict=True))
     fate = options.pop("-j")
+    options.pop("--reject-with", None)
     matches = [ipaddress.ip_address(to) in ipaddress.ip_network(options.pop("-d", "0.0.0.0/0"))]
     matches.append(options.pop("-p", protocol) == protocol)
     matches.append(int(options.pop("--dport", port)) == port)

@@ -121,3 +121,13 @@ def test_old_logs_are_dropped(logs: FileLogs, tmp_path: Path) -> None:
         os.utime(file, (0, 0))
     assert logs.remove_older_than(days=30) == 1
     assert logs.ids() == ["new/a"] and not (tmp_path / "old").exists()
+
+
+def test_lines_are_added_by_whoever_comes_until_it_is_full(logs: FileLogs) -> None:
+    for number in range(200):
+        logs.append("ns/1/egress", b"line %d\n" % number)
+    lines = logs.tail("ns/1/egress", 1000).splitlines()
+    assert lines == [f"line {number}" for number in range(len(lines))] and 100 < len(lines) < 150
+    assert not logs.is_open("ns/1/egress") and b"".join(logs.content("ns/1/egress")).endswith(b"\n")
+    with pytest.raises(ValueError, match="no id of a log"):
+        logs.append("../x", b"line")

@@ -1,14 +1,15 @@
 """The generated policies are those of the code."""
 
-from deploy.policies.__main__ import FILE, text
+from deploy.policies.__main__ import texts
 from environments.fencing import fencing_policies
 
 
-def test_the_policy_file_is_current() -> None:
-    assert FILE.read_text() == text(), "run: python -m deploy.policies"
+def test_the_policy_files_are_current() -> None:
+    stale = [file.name for file, text in texts().items() if not file.exists() or file.read_text() != text]
+    assert stale == [], "run: python -m deploy.policies"
 
 
-def test_only_the_workers_own_writes_are_judged() -> None:
+def test_only_the_workers_own_writes_are_judged_by_the_fence() -> None:
     made = fencing_policies('system:serviceaccount:a:"b"')
     policies = [obj["spec"] for obj in made if obj["kind"] == "ValidatingAdmissionPolicy"]
     bindings = [obj["spec"] for obj in made if obj["kind"] == "ValidatingAdmissionPolicyBinding"]

@@ -48,6 +48,12 @@ def container(state: dict[str, Any] = RUNNING, *, name: str = "app", **fields: A
     return {"name": name, "image": "shop:1", "ready": False, "restartCount": 0, "state": state} | fields
 
 
+def evicted(name: str, rollout: int = 2) -> KubernetesObject:
+    text = "Pod ephemeral local storage usage exceeds the total limit of containers 2Gi. "
+    begun = {"first": "2026-01-01T00:00:00Z", "second": "2026-01-01T00:01:00Z"}[name]
+    return pod(rollout, name, phase="Failed", reason="Evicted", message=text, startTime=begun, containerStatuses=[])
+
+
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
@@ -91,6 +97,17 @@ class TestReady:
     def test_others_pods_and_ended_ones_do_no_harm(self) -> None:
         others = [pod(None, "somebodys"), pod(1, "evicted", phase="Failed"), pod(2, "done", phase="Succeeded")]
         assert judge(2, [deployment()], [pod(), *others]).state == "ready"
+
+    def test_a_pod_thrown_out_once_is_begun_anew(self) -> None:
+        assert wait_of(evicted("first")).reason == "Starting"
+
+    def test_pods_thrown_out_again_and_again_say_for_what(self) -> None:
+        found = failure_of(evicted("first"), evicted("second"))
+        assert found.reason == "Evicted" and "exceeds the total limit of containers 2Gi" in found.message
+        assert found.hint and found.pod == "second"
+        assert wait_of(evicted("first", 1), evicted("second", 1)).reason == "Starting", (
+            "an older rollout's are none of ours"
+        )
 
     def test_an_older_pod_that_is_leaving_is_out_once_it_is_not_ready_any_more(self) -> None:
         old = pod(1, "old", leaving=True)

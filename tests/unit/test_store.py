@@ -170,7 +170,7 @@ async def test_pending_ones_come_in_order_until_they_are_handed(database: Databa
     await deliveries.add("gitea", "ignored", "push", b"{}", ignored="a push")
     first, second, *_ = await deliveries.pending(10)
     await deliveries.handed(first.id)
-    await deliveries.ignored(second.id, "nothing runs")
+    await deliveries.ignored(second.id, reason="nothing runs")
     assert [each.body for each in await deliveries.pending(2)] == [b"2", b"3"]
     assert [each.body for each in await deliveries.pending(10, after=first.id + 2)] == [b"3", b"4"]
     assert (await deliveries.waiting()).count == 3

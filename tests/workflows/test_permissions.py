@@ -37,6 +37,7 @@ async def put(world: World, kind: Kind, namespace: str) -> None:
 
 
 async def test_no_right_is_granted_that_nothing_asks_for(world: World) -> None:
+    await world.close_outside()
     preview = await world.open()
     await preview.becomes(Phase.READY, A)
     await preview.pull_request_workflow.execute_update("override", OverrideRequest(by="ada", env={"A": "1"}))

@@ -38,7 +38,7 @@ from tests.otlp import Collector, Seen, collector
 from tests.workflows.world import A, B, Preview, World
 from worker.assembly import Gateways
 from worker.context import ContextInterceptor, Progress
-from worker.parts import watched
+from worker.parts import observed_gateways
 
 SECRET = "canary-of-the-webhook-secret"
 CANARY = "canary-in-what-people-write"
@@ -54,7 +54,7 @@ class TracedWorld(World):
         self.http = httpx.AsyncClient()
 
     def _gateways(self) -> Gateways:
-        return watched(super()._gateways(), self.traces)
+        return observed_gateways(super()._gateways(), self.traces)
 
     def _worker_options(self) -> dict[str, Any]:
         return super()._worker_options() | {"interceptors": [Measuring(), ContextInterceptor(Progress())]}

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,9 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 
 from activities.protocols import Answer, Kind
+from egress.follower import Follower
 from environments import labels
+from environments.egress import Proxy
 from environments.messages import COMMENT_MARKER
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey, Repository
 from environments.names import (
@@ -35,9 +38,11 @@ from gateways.cluster.authorized import AuthorizedCluster
 from gateways.cluster.fake import InMemoryCluster
 from gateways.forge.fake import InMemoryForge
 from gateways.probe.fake import InMemoryProbe
+from gateways.proxy.fake import InMemoryProxy
 from gateways.registry.fake import InMemoryRegistry
 from gateways.sidecar.fake import InMemorySidecars
 from gateways.source.fake import InMemorySource
+from gateways.source.fake_branches import InMemoryBranches
 from gateways.temporal.owners import TemporalOwners
 from store.fake import InMemoryAudit, InMemoryIndex
 from store.logs import FileLogs
@@ -55,6 +60,7 @@ PATIENCE_SECONDS = 60
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
+PROXY = Proxy(address="10.0.0.9", first_port=20000, ports=100, secret="s")
 
 
 class World:
@@ -76,8 +82,10 @@ class World:
         self.asked: set[tuple[str, str, str]] = set()
         """What the product asked the cluster for: verb, API group, kind with subresource."""
         self.sidecars = InMemorySidecars(self.cluster, self._authorize)
+        self.branches = InMemoryBranches(self.forge)
         self.registry = InMemoryRegistry()
         self.builder = InMemoryBuilder(self.registry)
+        self.forward_proxy = InMemoryProxy()
         self.source = InMemorySource(folder / "source")
         self.probe = InMemoryProbe(Answer(200, "hello"))
         self.logs = FileLogs(folder / "logs")
@@ -112,7 +120,9 @@ class World:
         await self._stack.enter_async_context(worker)
         builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
         await self._stack.enter_async_context(builds)
-        await self._stack.enter_async_context(_beside(watch_for_ever(self.product_cluster, self.owners, "test")))
+        await self._stack.enter_async_context(
+            _beside(watch_for_ever(self.product_cluster, self.sidecars, self.owners, "test"))
+        )
 
     def _gateways(self) -> Gateways:
         return Gateways(
@@ -122,6 +132,7 @@ class World:
             builder=self.builder,
             registry=self.registry,
             sidecars=self.sidecars,
+            branches=self.branches,
             probe=self.probe,
             logs=self.logs,
             index=self.index,
@@ -132,6 +143,20 @@ class World:
     def _worker_options(self) -> dict[str, Any]:
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
         return {"max_cached_workflows": self.cached_workflows, **beats}
+
+    async def close_outside(self, *, is_followed: bool = True) -> None:
+        """From now on environments get out by the forward proxy only. `is_followed`: its process runs."""
+        await self.stop_worker()
+        self.options = replace(self.options, proxy=PROXY)
+        await self.start_worker()
+        if is_followed:
+            await self.follow_egress()
+
+    async def follow_egress(self) -> None:
+        """`python -m egress`, until the worker stops."""
+        assert self._stack is not None
+        follower = Follower(self.product_cluster, PROXY, self.forward_proxy)
+        await self._stack.enter_async_context(_beside(follower.follow()))
 
     async def stop_worker(self) -> None:
         if self._stack is not None:

@@ -1,5 +1,6 @@
-// runc for builds behind a private certificate authority: hands the host's bundle to every RUN step, so that `npm ci`
-// and `pip install` work in Dockerfiles that know nothing of it, and leaves nothing of it in the image.
+// runc for builds: hands to every RUN step what this host needs to fetch code (a private authority's bundle, package
+// mirrors, the names by which some tools look for a proxy), so that `npm ci` and `pip install` work in Dockerfiles that
+// know nothing of it, and leaves nothing of it in the image.
 package main
 
 import (
@@ -15,6 +16,8 @@ import (
 const (
 	runcVariable   = "CATALYST_RUNC"
 	bundleVariable = "CATALYST_CA_BUNDLE"
+	// NAME=VALUE with spaces between them: of package mirrors.
+	mirrorsVariable = "CATALYST_STEP_VARIABLES"
 	// Below /dev, which is a step's own tmpfs: a mount point anywhere else would stay in the layer as an empty file,
 	// and one over /etc/ssl/certs would break `apt-get install ca-certificates`.
 	inside = "/dev/catalyst/ca-certificates.crt"
@@ -28,9 +31,14 @@ var variables = []string{
 
 type document = map[string]any
 
+// proxies by which tools look that don't know the usual variables, each as the usual one says.
+var proxies = map[string]string{
+	"YARN_HTTP_PROXY": "HTTP_PROXY", "YARN_HTTPS_PROXY": "HTTPS_PROXY",
+}
+
 func main() {
 	if err := prepare(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "the host's certificates can't be handed to the build step:", err)
+		fmt.Fprintln(os.Stderr, "what the host needs to fetch code can't be handed to the build step:", err)
 		os.Exit(1)
 	}
 	runc := os.Getenv(runcVariable)
@@ -41,8 +49,7 @@ func main() {
 
 // prepare adds the bundle to the container that these arguments start, if they start one.
 func prepare(arguments []string) error {
-	bundle := os.Getenv(bundleVariable)
-	if bundle == "" || !slices.ContainsFunc(arguments, func(word string) bool { return word == "run" || word == "create" }) {
+	if !slices.ContainsFunc(arguments, func(word string) bool { return word == "run" || word == "create" }) {
 		return nil
 	}
 	at := slices.Index(arguments, "--bundle")
@@ -58,8 +65,20 @@ func prepare(arguments []string) error {
 	if err := json.Unmarshal(text, &container); err != nil {
 		return err
 	}
-	addMount(container, bundle)
-	addVariables(container)
+	if bundle := os.Getenv(bundleVariable); bundle != "" {
+		addMount(container, bundle)
+		addVariables(container, variables, inside)
+	}
+	for _, mirror := range strings.Fields(os.Getenv(mirrorsVariable)) {
+		name, value, _ := strings.Cut(mirror, "=")
+		addVariables(container, []string{name}, value)
+	}
+	for name, usual := range proxies {
+		if url := variable(container, usual); url != "" {
+			addVariables(container, []string{name}, url)
+			addVariables(container, []string{"NODE_USE_ENV_PROXY"}, "1")
+		}
+	}
 	if text, err = json.Marshal(container); err != nil {
 		return err
 	}
@@ -74,16 +93,31 @@ func addMount(container document, bundle string) {
 }
 
 // addVariables leaves those alone that the Dockerfile sets.
-func addVariables(container document) {
+func addVariables(container document, names []string, value string) {
 	process, _ := container["process"].(document)
 	environment, _ := process["env"].([]any)
-	for _, name := range variables {
-		isSet := slices.ContainsFunc(environment, func(entry any) bool {
-			return strings.HasPrefix(fmt.Sprint(entry), name+"=")
-		})
-		if !isSet {
-			environment = append(environment, name+"="+inside)
+	for _, name := range names {
+		if !isSet(environment, name) {
+			environment = append(environment, name+"="+value)
 		}
 	}
 	process["env"] = environment
+}
+
+// variable says what the step has it set to; empty when it hasn't.
+func variable(container document, name string) string {
+	process, _ := container["process"].(document)
+	environment, _ := process["env"].([]any)
+	for _, entry := range environment {
+		if value, found := strings.CutPrefix(fmt.Sprint(entry), name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
+func isSet(environment []any, name string) bool {
+	return slices.ContainsFunc(environment, func(entry any) bool {
+		return strings.HasPrefix(fmt.Sprint(entry), name+"=")
+	})
 }
