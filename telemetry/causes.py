@@ -30,6 +30,7 @@ AFTERWARDS = timedelta(minutes=1)
 """Between the end being told and the next thing that happens by itself; looks at a quiet environment are nobody's any more."""
 LONGEST = timedelta(hours=1)
 """Since a workflow heard of its cause: an outage must not let a trace grow for ever."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def tracing_interceptors(provider: TracerProvider) -> list[client.Interceptor]:
@@ -91,9 +92,6 @@ class Causes(client.Interceptor, worker.Interceptor):
 
     def workflow_interceptor_class(self, input: worker.WorkflowInterceptorClassInput) -> type["_Inbound"]:
         return _Inbound
-
-
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass

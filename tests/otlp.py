@@ -1,5 +1,6 @@
 """A collector: takes traces by OTLP over HTTP, as protobuf, and keeps them."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,25 @@ class Collector:
 
     def of_trace(self, trace: str) -> list[Seen]:
         return sorted((each for each in self.spans if each.trace == trace), key=lambda each: each.start)
+
+    def names(self, trace: str) -> set[str]:
+        return {each.name for each in self.of_trace(trace)}
+
+    def orphans(self, trace: str) -> list[Seen]:
+        """Whose parent isn't in the trace."""
+        spans = self.of_trace(trace)
+        known = {each.id for each in spans}
+        return [each for each in spans if each.parent and each.parent not in known]
+
+    def path_to(self, trace: str, name: str) -> list[str]:
+        """Names from the root to the last span of that name."""
+        spans = {each.id: each for each in self.of_trace(trace)}
+        at: Seen | None = [each for each in spans.values() if each.name == name][-1]
+        path: list[str] = []
+        while at is not None:
+            path.insert(0, at.name)
+            at = spans.get(at.parent)
+        return path
 
     def tree(self, trace: str) -> str:
         """For reading."""
@@ -121,3 +141,12 @@ def collector() -> Iterator[Collector]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """Takes connections, and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
+        yield listening.getsockname()[1]

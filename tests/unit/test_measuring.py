@@ -70,6 +70,13 @@ def test_what_no_webhook_told_of_is_not_measured_by_an_older_one(waiting: Waitin
     assert waiting.ended(ready(B), at(3600)) is None
 
 
+def test_what_a_person_held_back_is_not_measured_from_its_webhook(waiting: Waiting) -> None:
+    waiting.ask(webhook(1))  # a push while it is stopped
+    waiting.ask(Request(by="ada"))
+    waiting.declare(declared(B, retry=1))
+    assert waiting.ended(ready(B), at(3600)) is None
+
+
 def test_a_retry_by_a_person_is_no_webhook(waiting: Waiting) -> None:
     waiting.declare(declared(A, retry=1))
     assert waiting.ended(ready(A), at(100)) is None

@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-import socket
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 from prometheus_client import REGISTRY
 
 from telemetry.tracing import GOODBYE_SECONDS, is_on, tracing
-from tests.otlp import Collector, collector
+from tests.otlp import Collector, collector, silent_port
 
 VARIABLES = (
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME"),
@@ -32,15 +32,6 @@ def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with collector() as made:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.endpoint)
         yield made
-
-
-@contextmanager
-def silent_port() -> Iterator[int]:
-    """Takes connections, and never answers."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(100)
-        yield listening.getsockname()[1]
 
 
 def say(traces: TracerProvider, name: str = "a span", **attributes: str) -> None:
@@ -68,6 +59,14 @@ async def test_opentelemetrys_variables_mean_what_it_says(sink: Collector, monke
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     async with tracing("catalyst-api") as traces:
         assert not is_on(traces)
+
+
+def test_those_that_are_read_here_are_documented() -> None:
+    root = Path(__file__).parents[2]
+    read = set(re.findall(r'"(OTEL_\w+)"', (root / "telemetry" / "tracing.py").read_text()))
+    page = (root / "docs" / "settings.md").read_text()
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in read
+    assert {name for name in read if f"`{name}" not in page} == set()
 
 
 async def test_messages_queries_and_events_stay_here(sink: Collector) -> None:
