@@ -68,7 +68,7 @@ class _Observed:
         if self._name in UNSEEN or not parent.is_recording():
             return
         facts = _facts(args, answer)
-        name = " ".join([name, *(str(facts[key]) for key in ("k8s.object.kind",) if key in facts)])
+        name = f"{name} {facts.get('k8s.object.kind', '')}".rstrip()
         if not _tally_of(parent).takes(name, outcome, facts.get("http.response.status_code")):
             return
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=facts, start_time=began_at)

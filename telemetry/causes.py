@@ -51,7 +51,7 @@ class Tracing(TracingInterceptor):
     def workflow_interceptor_class(
         self, input: worker.WorkflowInterceptorClassInput
     ) -> type[TracingWorkflowInboundInterceptor]:
-        super().workflow_interceptor_class(input)
+        super().workflow_interceptor_class(input)  # gives workflows the way out of their sandbox to make spans by
         return _TracingInbound
 
 

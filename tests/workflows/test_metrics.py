@@ -81,7 +81,7 @@ async def test_webhooks_are_counted_at_the_api(measured: TracedWorld) -> None:
     assert counted['catalyst_webhook_deliveries_total{forge="gitea",result="stored"}'] == 4
     handed = re.compile(r'catalyst_deliveries_handed_total\{result="(accepted|nobody)"\}')
     assert sum(value for name, value in counted.items() if handed.fullmatch(name)) == 4
-    requests = 'catalyst_http_request_seconds_count{method="POST",route="/webhooks/{forge}",status="202"}'
+    requests = 'catalyst_http_request_seconds_count{method="POST",route="/webhooks/gitea",status="202"}'
     assert counted[requests] == 4
     assert (counted["catalyst_deliveries_waiting"], counted["catalyst_delivery_oldest_seconds"]) == (0, 0)
     signalled = 'catalyst_gateway_call_seconds_count{call="wake_pull_request",gateway="temporal",result="ok"}'

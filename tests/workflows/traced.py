@@ -5,7 +5,6 @@ import hmac
 import json
 import os
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,18 @@ from worker.parts import observed_gateways
 SECRET = "canary-of-the-webhook-secret"
 CANARY = "canary-in-what-people-write"
 FILES = {"Dockerfile": f"FROM busybox:1.35\nEXPOSE 8080\nENV TOKEN={CANARY}\n"}
+OUTSIDE = (
+    "forge",
+    "cluster",
+    "product_cluster",
+    "sidecars",
+    "branches",
+    "registry",
+    "builder",
+    "source",
+    "probe",
+    "index",
+)
 
 
 class TracedWorld(World):
@@ -51,13 +62,13 @@ class TracedWorld(World):
         self.health = httpx.AsyncClient(transport=health, base_url="http://worker.test")
 
     def _gateways(self) -> Gateways:
-        return observed_gateways(replace(super()._gateways(), index=self.rows), self.traces)
+        return observed_gateways(super()._gateways(), self.traces)
 
     def _worker_options(self) -> dict[str, Any]:
         return super()._worker_options() | {"interceptors": [Measuring(), ContextInterceptor(Progress())]}
 
     async def serve(self, stack: AsyncExitStack, folder: Path, *, is_dispatching: bool) -> None:
-        """The API, with a database in the folder, which the worker writes its index into."""
+        """The API, with a database in the folder."""
         database = await open_database(f"sqlite+aiosqlite:///{folder}/catalyst.db")
         stack.push_async_callback(database.aclose)
         self.deliveries, self.rows = Deliveries(database), DatabaseIndex(database)
@@ -80,17 +91,7 @@ class TracedWorld(World):
 
     def take_over(self, other: World) -> None:
         """Its outside world."""
-        for name in (
-            "forge",
-            "cluster",
-            "product_cluster",
-            "sidecars",
-            "branches",
-            "registry",
-            "builder",
-            "source",
-            "probe",
-        ):
+        for name in OUTSIDE:
             setattr(self, name, getattr(other, name))
 
     # --- what the forge sends ------------------------------------------------------------------------------------
@@ -102,6 +103,8 @@ class TracedWorld(World):
 
     async def push_webhook(self, preview: Preview) -> None:
         """About the branch; forges send that about its pull requests seconds later."""
+        for row in self.index.rows.values():  # as the worker would have written it
+            await self.rows.put(row)
         await self._send(preview, "push", {"ref": "refs/heads/change"})
 
     async def _send(self, preview: Preview, event: str, payload: dict[str, Any]) -> None:
