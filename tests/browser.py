@@ -1,9 +1,12 @@
 """A real browser without a screen, as the visitor of a preview."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -14,6 +17,10 @@ from tests.missing import missing
 
 WAIT_SECONDS = 60
 """Of whatever the page is waited for; generous, because the machine may be busy."""
+LONGEST_SECONDS = 300
+"""Of all that is done with one page: Playwright has waits without an end, closing among them."""
+
+PID = "browser.pid"
 
 
 @contextmanager
@@ -22,7 +29,7 @@ def page(folder: Path, resolve: str = "", network: int | None = None) -> Iterato
     process, by id, instead of the machine's. `folder`: for what it writes."""
     browser = _browser()
     arguments = ["--no-sandbox", "--disable-gpu", *([f"--host-resolver-rules={resolve}"] if resolve else [])]
-    with sync_playwright() as play:
+    with _ended_at_last(folder), sync_playwright() as play:
         running = play.chromium.launch(
             executable_path=_started_in(network, browser.program, folder),
             args=arguments,
@@ -44,15 +51,21 @@ def _browser() -> chromium.Chromium:
         missing(f"The browser can't be unpacked: {error}")
 
 
+@contextmanager
+def _ended_at_last(folder: Path) -> Iterator[None]:
+    """Whatever waits for a browser that was killed fails with a sentence."""
+    timer = Timer(LONGEST_SECONDS, lambda: os.killpg(int((folder / PID).read_text()), signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _started_in(network: int | None, program: Path, folder: Path) -> Path:
-    """Playwright speaks to it by a pipe, which leads into any network."""
-    if network is None:
-        return program
+    """A program that says which process it is; Playwright speaks to it by a pipe, which leads into any network."""
+    within = () if network is None else ("nsenter", f"--net=/proc/{network}/ns/net")
     script = folder / "browser"
-    script.write_text(_script("nsenter", f"--net=/proc/{network}/ns/net", str(program)))
+    script.write_text(f'#!/bin/sh\necho $$ > {folder / PID}\nexec {" ".join((*within, str(program)))} "$@"\n')
     script.chmod(0o755)
     return script
-
-
-def _script(*words: str) -> str:
-    return f'#!/bin/sh\nexec {" ".join(words)} "$@"\n'

@@ -27,7 +27,7 @@ def test_a_push_shows_in_the_open_page(platform: Platform, tmp_path: Path) -> No
 
         preview.pushed({"greeting.js": FILES["greeting.js"].replace("hello from", "hello again from")})
         expect(visitor.locator("#greeting")).to_have_text("hello again from the vite sample")
-        assert visitor.evaluate("window.wasHere") is True, "the page was loaded again"
+        visitor.wait_for_function("window.wasHere")
         expect(visitor.locator("#counter")).to_have_text("1")
 
     preview.becomes("Ready")

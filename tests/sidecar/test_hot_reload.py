@@ -90,7 +90,7 @@ def cache(tmp_path: Path) -> Path:
     for name in ("package.json", "package-lock.json"):
         (packages / name).write_text(FILES[name])
     environment = os.environ | {"npm_config_cache": str(tmp_path / "npm")}
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=packages, env=environment, check=True)
+    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=packages, env=environment, check=True, timeout=300)
     return tmp_path
 
 
@@ -124,6 +124,6 @@ def test_a_push_shows_in_the_page_without_loading_it_again(
         changed = FILES["greeting.js"].replace("hello from", "hello again from")
         deliver(pod, origin, {"greeting.js": changed}, rollout=2)
         expect(visitor.locator("#greeting")).to_have_text("hello again from the vite sample")
-        assert visitor.evaluate("window.wasHere") is True
+        visitor.wait_for_function("window.wasHere")
         expect(visitor.locator("#counter")).to_have_text("1")
     assert pod.state()["runs"] == 1, "the command is the one that was started first"
