@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import worker.__main__  # noqa: F401
 from api.metrics import Metrics
 from telemetry import metrics as of_both
+from worker.parts import OBSERVED
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(catalyst_\w+)` \| (API|worker|both) \| (.*?) ?\| (.+) \| (.+) \|$", re.MULTILINE)
@@ -40,6 +41,12 @@ def test_labels_are_those_of_the_page_and_name_nobody() -> None:
     documented = {name: tuple(re.findall(r"`(\w+)`", labels)) for name, _, labels, *_ in ROW.findall(PAGE.read_text())}
     assert documented == {name: each._labelnames for name, each in known.items()}
     assert {label for labels in documented.values() for label in labels} <= VOCABULARIES
+
+
+def test_outside_systems_are_those_of_the_page() -> None:
+    [meaning] = [row[3] for row in ROW.findall(PAGE.read_text()) if row[0] == "catalyst_gateway_call_seconds"]
+    [systems] = re.findall(r"outside systems \((.+?)\)", meaning)
+    assert set(re.findall(r"`(\w+)`", systems)) == {"forge", *OBSERVED.values()}
 
 
 @pytest.mark.parametrize("row", ROW.findall(PAGE.read_text()), ids=lambda row: row[0])
