@@ -157,6 +157,7 @@ def _observation(declared: DeclaredEnvironment) -> Observation:
         target=_target(declared),
         problem=problem,
         namespace=namespace,
+        traceparent=declared.traceparent,
     )
 
 

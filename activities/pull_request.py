@@ -12,6 +12,7 @@ from activities.errors import gateway_errors
 from activities.kinds import environment_ref, namespace_ref
 from activities.lateness import refuse_if_late
 from activities.protocols import Cluster, ClusterConflict, Forge, Owners
+from activities.traces import current_traceparent
 from environments import labels
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
 from environments.names import environment_namespace, environment_workflow_id
@@ -95,6 +96,8 @@ class PullRequestActivities:
         await self._ensure_project(project_object(identity, pull_request))
         wanted = preview_object(identity, pull_request, request.retry)
         wanted["metadata"]["annotations"][labels.DECLARED_AT] = str(request.decided_at)
+        if (traceparent := current_traceparent()) is not None:
+            wanted["metadata"]["annotations"][labels.TRACEPARENT] = traceparent
         return await self.cluster.apply(wanted, manager=labels.MANAGER)
 
     async def _ensure_project(self, wanted: KubernetesObject) -> None:

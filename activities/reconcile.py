@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
+from prometheus_client import Counter
 from temporalio import activity
 
 from activities.errors import gateway_errors
 from activities.heartbeats import heartbeats
 from activities.kinds import ENVIRONMENT, NAMESPACE
+from activities.leaks import Leaks
 from activities.protocols import Cluster, Forge, GatewayError, OpenPullRequest, Owners
 from environments import labels
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, PullRequestKey
@@ -20,12 +22,18 @@ AT_ONCE = 8
 BY = Request(by="reconcile", delivery="reconcile")
 """With a delivery, like a webhook's: it only says "look"."""
 
+WOKEN = Counter(
+    "catalyst_reconcile_woken",
+    "Workflows that Reconcile had to start or signal: what no webhook and no watch had told them.",
+)
+
 
 @dataclass(frozen=True)
 class ReconcileActivities:
     forges: Mapping[str, Forge]
     cluster: Cluster
     owners: Owners
+    leaks: Leaks
 
     @activity.defn
     @gateway_errors
@@ -44,6 +52,8 @@ class ReconcileActivities:
                 await self._each(self._preview(each, opened, asked) for each in resources),
                 await self._each(self._environment(key) for key in _keys(resources, namespaces)),
             ]
+            await self.leaks.look()
+        WOKEN.inc(sum(done))
         return Reconciled(pull_requests=len(opened), environments=len(resources), woken=sum(done))
 
     async def _open(self, name: str, forge: Forge) -> list[OpenPullRequest] | None:

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from temporalio import activity
 
 from activities.errors import ChangedMeanwhile, gateway_errors
@@ -32,6 +32,11 @@ MAKERS = (
 
 PAST_DEADLINE = Counter(
     "catalyst_teardowns_past_deadline", "How often a teardown was found past its deadline of 5 minutes."
+)
+DURATION = Histogram(
+    "catalyst_teardown_seconds",
+    "From the deletion of an Environment resource until nothing of it was left.",
+    buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3600),
 )
 
 
@@ -83,6 +88,8 @@ class TeardownActivities:
             return
         except ClusterConflict as error:
             raise ChangedMeanwhile(f"{key.namespace}/{key.name} was changed at the same moment: {error}") from error
+        since = datetime.fromisoformat(stored["metadata"]["deletionTimestamp"])
+        DURATION.observe((datetime.now(UTC) - since).total_seconds())
         await self.audit.record("catalyst", "torn down", f"{key.namespace}/{key.name}", {})
 
     async def _close_fence(self, request: TearDownRequest) -> None:

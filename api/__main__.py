@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 import uvicorn
+from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
 from api.app import create_app
@@ -23,6 +24,9 @@ from store.index import DatabaseIndex
 from store.logs import FileLogs
 from store.overrides import DatabaseOverrides
 from store.tokens import Tokens
+from telemetry.calls import observed
+from telemetry.causes import tracing_interceptors
+from telemetry.tracing import tracing
 
 GRACE_SECONDS = 5
 """For requests that run at SIGTERM; followed logs are cut then."""
@@ -45,9 +49,9 @@ def main() -> int:
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises GatewayError when the database can't be opened or the kubeconfig not be read."""
     _outlive_signals()
-    async with _parts(settings) as parts:
+    async with tracing("catalyst-api") as traces, _parts(settings, traces) as parts:
         config = uvicorn.Config(
-            create_app(parts),
+            create_app(parts, traces),
             host=settings.api.host,
             port=settings.api.port,
             log_config=None,
@@ -65,12 +69,13 @@ def _outlive_signals() -> None:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings) -> AsyncIterator[ApiParts]:
+async def _parts(settings: Settings, traces: TracerProvider) -> AsyncIterator[ApiParts]:
     async with AsyncExitStack() as stack:
         database = await open_database(settings.database_url)
         stack.push_async_callback(database.aclose)
         cluster = await KubernetesCluster.connect(str(settings.kubeconfig) if settings.kubeconfig else None)
         stack.push_async_callback(cluster.aclose)
+        owners = await TemporalOwners.connect(settings.task_queue, tracing_interceptors(traces))
         yield ApiParts(
             settings=settings,
             deliveries=Deliveries(database),
@@ -78,9 +83,9 @@ async def _parts(settings: Settings) -> AsyncIterator[ApiParts]:
             tokens=await _tokens(database, settings),
             audit=DatabaseAudit(database),
             overrides=DatabaseOverrides(database),
-            owners=await TemporalOwners.connect(settings.task_queue),
+            owners=observed(owners, "temporal", traces),
             logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
-            cluster=cluster,
+            cluster=observed(cluster, "cluster", traces),
         )
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
+from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
 from api import commands, environments, health, logs, webhooks
@@ -15,24 +16,26 @@ from api.dispatcher import Dispatcher
 from api.errors import install_error_handlers
 from api.metrics import MeasureRequests, Metrics
 from api.parts import ApiParts
+from api.traces import NO_TRACES, request_traces
 
 HOUSEKEEPING_SECONDS = 3600
 
 log = structlog.get_logger()
 
 
-def create_app(parts: ApiParts) -> FastAPI:
+def create_app(parts: ApiParts, traces: TracerProvider = NO_TRACES) -> FastAPI:
     """Serve `parts`. The dispatcher and housekeeping run for as long as the application's lifespan."""
     app = FastAPI(
         title="Catalyst",
         version=version("catalyst"),
         summary="Every pull request gets a living preview environment.",
         lifespan=_lifespan,
+        telemetry=request_traces(traces),
     )
     metrics = Metrics()
     app.state.parts = parts
     app.state.metrics = metrics
-    app.state.dispatcher = Dispatcher(parts.deliveries, parts.index, parts.owners, metrics)
+    app.state.dispatcher = Dispatcher(parts.deliveries, parts.index, parts.owners, metrics, traces)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_error_handlers(app)
     for module in (webhooks, health, environments, logs, commands):

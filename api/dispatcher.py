@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import structlog
+from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError, Owners
 from api.events import Event, Ignored, PullRequestEvent, PushEvent, parse_event
 from api.metrics import Metrics
+from api.traces import NO_TRACES, handing_on
 from environments.model import BranchKey, PullRequestKey
 from environments.work import Request
 from store.deliveries import Deliveries, Delivery
@@ -66,11 +68,19 @@ class Round:
 class Dispatcher:
     """One per process; `run` until cancelled."""
 
-    def __init__(self, deliveries: Deliveries, index: DatabaseIndex, owners: Owners, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        index: DatabaseIndex,
+        owners: Owners,
+        metrics: Metrics,
+        traces: TracerProvider = NO_TRACES,
+    ) -> None:
         self._deliveries = deliveries
         self._index = index
         self._owners = owners
         self._metrics = metrics
+        self._tracer = traces.get_tracer("catalyst.api")
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._pauses: dict[Subject, Pause] = {}
@@ -141,8 +151,9 @@ class Dispatcher:
     async def _hand(self, run: Sequence[tuple[Delivery, Handable]], now: Round) -> bool:
         delivery, event = run[-1]
         try:
-            async with asyncio.timeout(CALL.total_seconds()):
-                accepted = await self._wake(delivery, event)
+            with handing_on(self._tracer, [each for each, _ in run], kind(event), event.key):
+                async with asyncio.timeout(CALL.total_seconds()):
+                    accepted = await self._wake(delivery, event)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the delivery stays: it is said, counted and tried again.
             said = str(error) or type(error).__name__
@@ -164,12 +175,13 @@ class Dispatcher:
             self._metrics.lag.observe((datetime.now(UTC) - delivery.received_at).total_seconds())
 
     async def _wake(self, delivery: Delivery, event: Handable) -> bool:
-        request = Request(by=event.sender, delivery=delivery.delivery)
+        asks_for_url = kind(event) in ("push", "opened", "reopened", "synchronized")
+        asked_at = delivery.received_at if asks_for_url else None
+        request = Request(by=event.sender, delivery=delivery.delivery, asked_at=asked_at)
         if isinstance(event, PushEvent):
             return await self._wake_branch(event.key, request)
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
-        may_start = event.action in ("opened", "reopened", "synchronized")
-        return await self._owners.wake_pull_request(event.key, signal, request, may_start=may_start)
+        return await self._owners.wake_pull_request(event.key, signal, request, may_start=asks_for_url)
 
     async def _wake_branch(self, branch: BranchKey, request: Request) -> bool:
         """Seconds sooner than the forge's event for the pull request, which comes besides and alone may start one."""

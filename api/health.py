@@ -1,6 +1,7 @@
 """Whether the process lives, whether it can serve, and what it counted."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from activities.protocols import GatewayError, Owners
 from api.errors import problems
+from api.metrics import Metrics
 from api.parts import Parts
 
 router = APIRouter(tags=["health"])
@@ -56,8 +58,12 @@ async def readiness(parts: Parts) -> Readiness:
     responses=problems(503),
 )
 async def metrics(request: Request, parts: Parts) -> Response:
-    request.app.state.metrics.waiting.set((await parts.deliveries.waiting()).count)
-    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """The application's, then what the process counts whatever it serves (calls of outside systems, memory)."""
+    own: Metrics = request.app.state.metrics
+    waiting = await parts.deliveries.waiting()
+    own.waiting.set(waiting.count)
+    own.oldest.set((datetime.now(UTC) - waiting.oldest).total_seconds() if waiting.oldest else 0)
+    return Response(generate_latest(own.registry) + generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _temporal(owners: Owners) -> str:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3600)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 DURATION_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 1, 5)
 
 
@@ -35,6 +36,11 @@ class Metrics:
         self.waiting = Gauge(
             "catalyst_deliveries_waiting", "Stored deliveries that wait for Temporal.", registry=self.registry
         )
+        self.oldest = Gauge(
+            "catalyst_delivery_oldest_seconds",
+            "How long the oldest of them has waited; 0 when none waits.",
+            registry=self.registry,
+        )
         self.duration = Histogram(
             "catalyst_http_request_seconds",
             "From a request's first byte until its answer began.",
@@ -61,7 +67,9 @@ class MeasureRequests:
             if message["type"] == "http.response.start":
                 # The route's pattern, never the path: paths are without number.
                 route = getattr(scope.get("route"), "path", "unmatched")
-                labels = scope["method"], route, str(message["status"])
+                # Clients may name methods as they like.
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                labels = method, route, str(message["status"])
                 self._metrics.duration.labels(*labels).observe(time.perf_counter() - began)
             await send(message)
 

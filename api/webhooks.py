@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from activities.traces import current_traceparent
 from api.dispatcher import Dispatcher
 from api.errors import ApiError, problems
 from api.events import Ignored, parse_event
@@ -142,7 +143,7 @@ async def _store(
         delivery = hashlib.sha256(event.encode() + b"\n" + body).hexdigest()
     parsed = parse_event(forge, event, payload)
     reason = parsed.reason if isinstance(parsed, Ignored) else None
-    is_new = await parts.deliveries.add(forge, delivery, event, body, ignored=reason)
+    is_new = await parts.deliveries.add(forge, delivery, event, body, ignored=reason, traceparent=current_traceparent())
     status: Literal["stored", "ignored", "duplicate"] = "duplicate" if not is_new else "ignored" if reason else "stored"
     log.info("webhook", forge=forge, webhook=event, delivery=delivery, status=status)
     return Receipt(delivery=delivery, status=status, reason=reason or "")

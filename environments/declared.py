@@ -60,6 +60,8 @@ class DeclaredEnvironment(Value):
     """What people set; not what only detection wrote."""
     notes: tuple[str, ...]
     """Sentences: what of it is ignored, and why."""
+    traceparent: str | None = None
+    """labels.TRACEPARENT."""
 
 
 def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObject) -> DeclaredEnvironment:
@@ -86,6 +88,7 @@ def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObj
         retry=_count(spec.get("retry")) or 0,
         overrides=_overrides(stored, notes),
         notes=tuple(notes),
+        traceparent=labels.parse_traceparent(_mapping(metadata.get("annotations")).get(labels.TRACEPARENT)),
     )
 
 

@@ -38,6 +38,8 @@ COMPONENT = "catalyst.dev/component"
 GUARD = "guard"
 DECLARED_AT = "catalyst.dev/declared-at"
 """Annotation on an Environment: milliseconds since 1970 of the decision that wrote it; an older one is refused (rule 2)."""
+TRACEPARENT = "catalyst.dev/traceparent"
+"""Annotation on an Environment: the trace (W3C Trace Context) of what declared it, which its rollout goes on with."""
 
 OVERRIDDEN = "catalyst.dev/overridden"
 """Annotation on an Environment or Project: who overrode which field last, and when (environments.overriding)."""
@@ -56,3 +58,9 @@ def parse_pull_request_annotation(text: str) -> PullRequestKey | None:
     """Inverse of pull_request_annotation; None for anything else that people may have written there."""
     match = re.fullmatch(r"([a-z]{1,20})/([0-9]{1,18})/([0-9]{1,18})", text, re.ASCII)
     return PullRequestKey(forge=match[1], repository_id=int(match[2]), number=int(match[3])) if match else None
+
+
+def parse_traceparent(text: object) -> str | None:
+    """None for anything else that people may have written there; a newer version of the format is none of ours."""
+    form = r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    return text if isinstance(text, str) and re.fullmatch(form, text) else None

@@ -62,6 +62,11 @@ def environment_namespace(team: str, project: str, environment: str) -> Namespac
     return namespace_name(team, project, environment)
 
 
+def environment_namespace_prefix(team: str, project: str) -> str:
+    """What the environment namespaces of a project begin with, cut or not."""
+    return f"{sanitise(team)}-{sanitise(project)}-"[:CUT]
+
+
 def preview_name(number: int) -> str:
     """Name of the environment that a pull request owns."""
     return f"pr-{number}"

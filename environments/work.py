@@ -3,6 +3,8 @@
 Fields may be added with defaults, never removed or renamed: histories of running workflows hold these values.
 """
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
 
 from environments.model import (
@@ -34,6 +36,8 @@ class Request(BaseModel):
     delivery: str | None = None
     """Set when a webhook caused it: then it only says "look" (design: rule 1)."""
     sha: str | None = None
+    asked_at: datetime | None = None
+    """When the webhook came that asks for a URL (opened, reopened, pushed); how long that takes is measured from then."""
 
 
 class OverrideRequest(Request):
@@ -134,6 +138,8 @@ class Observation(Value):
     fence: int = 0
     """Number of the newest rollout that wrote there."""
     overridden: tuple[Overridden, ...] = ()
+    traceparent: str | None = None
+    """Trace of what declared it (labels.TRACEPARENT)."""
 
 
 class RolloutRequest(Value):
@@ -145,6 +151,8 @@ class RolloutRequest(Value):
     uid: EnvironmentUid
     rollout: int
     target: Target
+    traceparent: str | None = None
+    """Trace that it belongs to; None: that of whoever woke its environment."""
 
     def log_id(self, name: str) -> str:
         """In the log store: `<environment namespace>/<rollout>/<build|install|container>`."""

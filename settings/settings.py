@@ -32,6 +32,8 @@ class WorkerSettings(BaseModel):
     """In memory: quiet pull requests cost disk, not memory."""
     concurrent_builds: int = 2
     reconcile_every: timedelta = timedelta(seconds=60)
+    temporal_metrics: str = ""
+    """`<address>:<port>` where Prometheus finds the metrics of Temporal's own library; empty: they aren't kept."""
 
 
 class LogSettings(BaseModel):

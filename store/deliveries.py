@@ -24,6 +24,8 @@ class Delivery:
     """The payload as JSON."""
     received_at: datetime
     attempts: int
+    traceparent: str | None = None
+    """Trace that it was received in."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,15 @@ class Deliveries:
     _arriving: list[Arrival] = field(default_factory=list, init=False, repr=False, compare=False)
     _door: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)
 
-    async def add(self, forge: str, delivery: str, event: str, body: bytes, ignored: str | None = None) -> bool:
+    async def add(
+        self,
+        forge: str,
+        delivery: str,
+        event: str,
+        body: bytes,
+        ignored: str | None = None,
+        traceparent: str | None = None,
+    ) -> bool:
         """Store it, to be handed on or (with a reason) only to be counted; False when this id was seen."""
         row = {
             "forge": forge,
@@ -58,6 +68,7 @@ class Deliveries:
             "received_at": now(),
             "state": DeliveryState.PENDING if ignored is None else DeliveryState.IGNORED,
             "reason": ignored or "",
+            "traceparent": traceparent,
         }
         arrival = Arrival(row)
         self._arriving.append(arrival)
@@ -141,4 +152,6 @@ class Deliveries:
 
 
 def _delivery(row: DeliveryRow) -> Delivery:
-    return Delivery(row.id, row.forge, row.delivery, row.event, row.body, row.received_at, row.attempts)
+    return Delivery(
+        row.id, row.forge, row.delivery, row.event, row.body, row.received_at, row.attempts, row.traceparent
+    )

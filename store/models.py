@@ -12,6 +12,8 @@ NAME = 63
 """Longest name of a namespace, and so of a team, project or environment."""
 SHORT = 200
 """Ids and names of others."""
+TRACEPARENT = 55
+"""As W3C Trace Context has it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,6 +64,8 @@ class DeliveryRow(Base):
     """Why it was ignored, or the last error while it waits."""
     attempts: Mapped[int] = mapped_column(default=0)
     handed_at: Mapped[datetime | None]
+    traceparent: Mapped[str | None] = mapped_column(String(TRACEPARENT))
+    """Trace that it was received in, so that what comes of it belongs there too, whichever process hands it on."""
 
 
 class EnvironmentRow(Base):

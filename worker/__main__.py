@@ -12,13 +12,18 @@ from datetime import timedelta
 from functools import partial
 
 import uvicorn
+from opentelemetry.trace import TracerProvider
 from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from gateways.temporal.connection import connect_temporal
 from settings.logging import configure_logging
 from settings.settings import Settings, load_settings
 from store.logs import FileLogs
+from telemetry.causes import tracing_interceptors
+from telemetry.measuring import Measuring
+from telemetry.tracing import tracing
 from worker.assembly import WORKFLOWS, Gateways, assemble
 from worker.context import ContextInterceptor, Progress
 from worker.health import create_health_app
@@ -42,8 +47,8 @@ async def main() -> None:
     settings = load_settings()
     configure_logging(settings.logs)
     stop = _stop_on_signals()
-    async with open_gateways(settings) as gateways:
-        client = await _connect(stop)
+    async with tracing("catalyst-worker") as traces, open_gateways(settings, traces) as gateways:
+        client = await _connect(stop, traces, _runtime(settings))
         if client is None:
             return
         progress = Progress()
@@ -71,11 +76,25 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _connect(stop: asyncio.Event) -> Client | None:
+def _runtime(settings: Settings) -> Runtime | None:
+    """With Temporal's own metrics, where they are wanted. Raises SystemExit when nothing can listen there."""
+    address = settings.worker.temporal_metrics
+    if not address:
+        return None
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+    except (ValueError, RuntimeError) as error:
+        text = (
+            f"CATALYST_WORKER__TEMPORAL_METRICS: nothing can listen on {address}; set a free <address>:<port>. {error}"
+        )
+        raise SystemExit(text) from error
+
+
+async def _connect(stop: asyncio.Event, traces: TracerProvider, runtime: Runtime | None) -> Client | None:
     """Temporal may come up later than we do; None: stopped before it did."""
     while not stop.is_set():
         try:
-            return await connect_temporal()
+            return await connect_temporal(tracing_interceptors(traces), runtime=runtime)
         except RuntimeError as error:
             LOG.warning("Temporal can't be reached yet: %s", error)
             with suppress(TimeoutError):
@@ -88,7 +107,7 @@ def _workers(client: Client, settings: Settings, gateways: Gateways, progress: P
     worker = partial(
         Worker,
         client,
-        interceptors=[ContextInterceptor(progress)],
+        interceptors=[Measuring(), ContextInterceptor(progress)],
         graceful_shutdown_timeout=settings.worker.graceful_shutdown,
         max_heartbeat_throttle_interval=BEAT,
         default_heartbeat_throttle_interval=BEAT,

@@ -10,6 +10,7 @@ from activities.checkouts import Checkouts
 from activities.egress import Egress
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
+from activities.leaks import Leaks
 from activities.living import LivingActivities
 from activities.living_health import LivingHealth
 from activities.overriding import OverrideActivities
@@ -102,7 +103,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     answering = Answering(gateways.probe, options.address)
     waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
-    reconcile = ReconcileActivities(forges, cluster, gateways.owners)
+    reconcile = ReconcileActivities(forges, cluster, gateways.owners, Leaks(cluster, gateways.registry))
     checkouts = Checkouts(cluster, forges, gateways.source)
     living = LivingActivities(
         cluster=cluster,

@@ -1,4 +1,4 @@
-"""Which team, project, environment and pull request a line of the log is about, and when work was done last."""
+"""Which team, project, environment and pull request a line of the log and a span are about, and when work was done last."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from environments import names
 from environments.model import EnvironmentKey, PullRequest, PullRequestKey
 from environments.policy import identity_of
+from telemetry.activities import described, trace_id
 
 
 @dataclass
@@ -42,9 +43,12 @@ class _Activity(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         subject = input.args[0] if input.args else None
-        with structlog.contextvars.bound_contextvars(**context_of(subject), activity=activity.info().activity_type):
+        about = context_of(subject)
+        about_this = {**about, **trace_id(), "activity": activity.info().activity_type}
+        with structlog.contextvars.bound_contextvars(**about_this):
             try:
-                return await self.next.execute_activity(input)
+                with described(about, subject):
+                    return await self.next.execute_activity(input)
             finally:
                 # One that failed is progress too: a worker whose cluster is down must not be restarted for it.
                 self._progress.note()

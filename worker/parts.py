@@ -2,6 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+from opentelemetry.trace import TracerProvider
 
 from activities.protocols import Forge
 from environments.detection import READ_FILES
@@ -22,11 +25,27 @@ from store.audit import DatabaseAudit
 from store.database import open_database
 from store.index import DatabaseIndex
 from store.logs import FileLogs
+from telemetry.calls import observed
+from telemetry.causes import tracing_interceptors
 from worker.assembly import Gateways, Options
+
+OBSERVED = {
+    "cluster": "cluster",
+    "source": "git",
+    "branches": "git",
+    "builder": "buildkit",
+    "registry": "registry",
+    "sidecars": "sidecar",
+    "probe": "probe",
+    "index": "database",
+    "audit": "database",
+    "owners": "temporal",
+}
+"""Fields of Gateways, besides the forges, by the outside system that metrics and spans name. Logs are files of ours."""
 
 
 @asynccontextmanager
-async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
+async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIterator[Gateways]:
     """Everything that the worker needs of the outside, opened; closed in the end."""
     async with AsyncExitStack() as stack:
         cluster = await KubernetesCluster.connect(str(settings.kubeconfig) if settings.kubeconfig else None)
@@ -37,20 +56,30 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
         stack.push_async_callback(probe.aclose)
         database = await open_database(settings.database_url)
         stack.push_async_callback(database.aclose)
-        yield Gateways(
-            cluster=cluster,
-            forges=await _forges(settings, stack),
-            source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
-            builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
-            registry=registry,
-            sidecars=KubernetesSidecars(cluster.transport),
-            branches=GitBranches(settings.work_folder, _limits(settings)),
-            probe=probe,
-            logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
-            index=DatabaseIndex(database),
-            audit=DatabaseAudit(database),
-            owners=await TemporalOwners.connect(settings.task_queue),
+        yield observed_gateways(
+            Gateways(
+                cluster=cluster,
+                forges=await _forges(settings, stack),
+                source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
+                builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
+                registry=registry,
+                sidecars=KubernetesSidecars(cluster.transport),
+                branches=GitBranches(settings.work_folder, _limits(settings)),
+                probe=probe,
+                logs=FileLogs(settings.logs.folder, settings.logs.max_bytes),
+                index=DatabaseIndex(database),
+                audit=DatabaseAudit(database),
+                owners=await TemporalOwners.connect(settings.task_queue, tracing_interceptors(traces)),
+            ),
+            traces,
         )
+
+
+def observed_gateways(gateways: Gateways, traces: TracerProvider) -> Gateways:
+    """The same ones, each call of which is measured and, inside a trace, seen."""
+    forges = {name: observed(forge, "forge", traces) for name, forge in gateways.forges.items()}
+    others = {field: observed(getattr(gateways, field), system, traces) for field, system in OBSERVED.items()}
+    return replace(gateways, forges=forges, **others)
 
 
 def options_of(settings: Settings) -> Options:

@@ -71,6 +71,7 @@ class Rollouts:
             uid=seen.uid,
             rollout=max(self._memory.state.rollout, seen.fence) + 1,
             target=seen.target,
+            traceparent=self._traceparent(seen),
         )
         self._memory.keep(rollout=request.rollout, attempted=request, verdict=None, retry_at=None, wants_retry=False)
         self._memory.report(
@@ -85,6 +86,12 @@ class Rollouts:
             url=None,
         )
         self._rolling = asyncio.create_task(self._roll_out(request))
+
+    def _traceparent(self, seen: Observation) -> str | None:
+        """The declaration's, when it is the declaration that asks for a rollout: retries and overrides have causes of their own."""
+        before, now = self._memory.state.attempted, seen.target
+        is_same = before and now and (before.target.sha, before.target.retry) == (now.sha, now.retry)
+        return None if is_same else seen.traceparent
 
     async def cancel(self) -> None:
         """What was begun for an older commit ends; what a lost worker may still be writing is looked for later."""

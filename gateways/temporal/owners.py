@@ -1,12 +1,13 @@
 """The workflows that own pull requests and environments: activities.protocols.Owners over a Temporal client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import (
     Client,
+    Interceptor,
     WorkflowExecutionStatus,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -42,9 +43,9 @@ class TemporalOwners:
     task_queue: str
 
     @classmethod
-    async def connect(cls, task_queue: str) -> "TemporalOwners":
+    async def connect(cls, task_queue: str, interceptors: Sequence[Interceptor] = ()) -> "TemporalOwners":
         """Lazy: an API whose Temporal is down starts all the same, and keeps what arrives."""
-        return cls(await connect_temporal(lazy=True), task_queue)
+        return cls(await connect_temporal(interceptors, lazy=True), task_queue)
 
     async def wake_pull_request(
         self,

@@ -55,6 +55,8 @@ async def test_each_action_says_what_it_should(api: Api) -> None:
     assert signals(api) == ["look", "new_commit", "look", "close", "look"]
     assert [each.request.by for each in api.owners.told if each.request] == ["bob"] * 5
     assert [each.request.delivery for each in api.owners.told if each.request][:2] == ["opened", "synchronized"]
+    asks = [each.request.asked_at is not None for each in api.owners.told if each.request]
+    assert asks == [True, True, False, False, True], "for a URL"
     assert await waiting(api) == 0
 
 
@@ -65,6 +67,7 @@ async def test_a_push_wakes_the_pull_requests_of_its_branch(api: Api) -> None:
     await api.webhook(push("refs/heads/fix"), event="push")
     await api.dispatcher.hand_on()
     assert [signals(api, number) for number in (7, 8, 9)] == [["look"], [], ["look"]]
+    assert all(each.request and each.request.asked_at for each in api.owners.told), "it asks for a URL"
     assert await waiting(api) == 0
 
 

@@ -1,10 +1,15 @@
 """Health, readiness, metrics and the description of the API."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import text
+from opentelemetry.trace import NoOpTracerProvider
+from sqlalchemy import text, update
 
+from activities.kinds import NAMESPACE
 from activities.protocols import GatewayError
+from store.models import DeliveryRow
+from telemetry.calls import observed
 from tests.api.conftest import Api, pull_request
 from tests.postgresql import Place
 
@@ -48,6 +53,30 @@ async def test_what_happened_is_counted(api: Api) -> None:
     ):
         assert line in told
     assert "somebody" not in told, "open to everybody, so it names nobody's environment"
+
+
+async def test_how_long_the_oldest_webhook_waits_is_told(api: Api) -> None:
+    await api.client.get("/metrics")
+    assert api.metric("catalyst_delivery_oldest_seconds") == 0
+    await api.webhook(pull_request("opened"))
+    async with api.database.write() as session:
+        await session.execute(update(DeliveryRow).values(received_at=datetime.now(UTC) - timedelta(minutes=5)))
+    await api.client.get("/metrics")
+    assert 300 <= api.metric("catalyst_delivery_oldest_seconds") < 360
+
+
+async def test_methods_that_clients_make_up_are_one(api: Api) -> None:
+    for method in ("BREW", "WHEN"):
+        await api.client.request(method, "/healthz")
+    told = (await api.client.get("/metrics")).text
+    assert 'method="other",route="/healthz",status="405"} 2.0' in told
+    assert "BREW" not in told
+
+
+async def test_calls_of_outside_systems_are_told_too(api: Api) -> None:
+    await observed(api.cluster, "cluster", NoOpTracerProvider()).list(NAMESPACE)
+    told = (await api.client.get("/metrics")).text
+    assert 'catalyst_gateway_call_seconds_count{call="list",gateway="cluster",result="ok"}' in told
 
 
 async def test_every_operation_is_described(api: Api) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, text, update
@@ -17,7 +18,7 @@ from environments.model import Phase, PullRequestKey
 from environments.report import EnvironmentReport
 from environments.work import OverrideRequest
 from store.audit import DatabaseAudit
-from store.database import Database, DatabaseUnavailable, open_database
+from store.database import Database, DatabaseUnavailable, alembic_config, open_database
 from store.deliveries import Deliveries
 from store.fake import InMemoryAudit, InMemoryIndex
 from store.index import DatabaseIndex, Filter
@@ -50,6 +51,22 @@ async def test_opening_again_keeps_what_was_stored(place: Place) -> None:
         database = await open_database(place.url)
         assert await Deliveries(database).add("gitea", "1", "push", b"{}") is expected
         await database.aclose()
+
+
+async def test_a_delivery_of_the_version_before_is_still_handed_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_tables_only(connection: Connection) -> None:
+        command.upgrade(alembic_config(connection), "0001")
+        row = "(1, 'gitea', 'd', 'pull_request', '2026-01-01 00:00:00+00:00', '{}', 'pending', '', 0, NULL)"
+        connection.execute(text(f"INSERT INTO deliveries VALUES {row}"))
+
+    with monkeypatch.context() as before:
+        before.setattr("store.database._upgrade", first_tables_only)
+        await (await open_database(place.url)).aclose()
+    database = await open_database(place.url)
+    assert [(each.delivery, each.traceparent) for each in await Deliveries(database).pending(10)] == [("d", None)]
+    await database.aclose()
 
 
 async def test_opening_waits_for_no_writer_when_the_tables_are_current(database: Database, place: Place) -> None:

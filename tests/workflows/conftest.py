@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from tests.otlp import Collector, collector
 from tests.workflows.world import CACHED, World
 from workflows import visibility
 
@@ -60,6 +61,15 @@ async def fast_world(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIter
     yield world
     await world.stop_worker()
     await world.replay()
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector of traces, which the environment's variables name."""
+    with collector() as made:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.endpoint)
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        yield made
 
 
 def _recording(request: pytest.FixtureRequest) -> Path | None:

@@ -108,21 +108,7 @@ class World:
     async def start_worker(self, client: Client | None = None) -> None:
         """`client`: a connection of its own; the world's when None."""
         client = client or self.client
-        gateways = Gateways(
-            cluster=self.product_cluster,
-            forges={self.forge.name: self.forge},
-            source=self.source,
-            builder=self.builder,
-            registry=self.registry,
-            sidecars=self.sidecars,
-            branches=self.branches,
-            probe=self.probe,
-            logs=self.logs,
-            index=self.index,
-            audit=self.audit,
-            owners=self.owners,
-        )
-        activities = assemble(gateways, self.options)
+        activities = assemble(self._gateways(), self.options)
         self._stack = AsyncExitStack()
         common = self._worker_options()
         worker = Worker(
@@ -138,6 +124,22 @@ class World:
         await self._stack.enter_async_context(builds)
         await self._stack.enter_async_context(
             _beside(watch_for_ever(self.product_cluster, self.sidecars, self.owners, "test"))
+        )
+
+    def _gateways(self) -> Gateways:
+        return Gateways(
+            cluster=self.product_cluster,
+            forges={self.forge.name: self.forge},
+            source=self.source,
+            builder=self.builder,
+            registry=self.registry,
+            sidecars=self.sidecars,
+            branches=self.branches,
+            probe=self.probe,
+            logs=self.logs,
+            index=self.index,
+            audit=self.audit,
+            owners=self.owners,
         )
 
     def _worker_options(self) -> dict[str, Any]:
