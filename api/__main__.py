@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 import uvicorn
+import uvloop
 from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
@@ -39,7 +40,7 @@ def main() -> int:
     settings = load_settings()
     configure_logging(settings.logs)
     try:
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except GatewayError as error:
         log.error("the API can't start", error=str(error))
         return 1
