@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from environments.markdown import code, cut, fence, inline, link, one_line, sentence
 from environments.model import CommitSha, Message, Phase, PullRequest, Step, StepState, Value
 from environments.overriding import Overridden
-from environments.report import EnvironmentReport
+from environments.report import TEARDOWN_BLOCKED, EnvironmentReport
 
 COMMENT_MARKER = "<!-- catalyst-preview-deployment -->"
 MAX_DESCRIPTION = 140
@@ -201,7 +201,8 @@ def _step(step: Step) -> tuple[str, ...]:
 def _sentence(view: CommentView) -> str:
     """Why it stands where it stands: the rules' reason, or the report's."""
     if view.message:
-        return view.message.text
+        is_blocked = view.report is not None and view.report.reason == TEARDOWN_BLOCKED
+        return f"{view.message.text} {view.report.message}" if view.report and is_blocked else view.message.text
     if _is_behind(view) or view.report is None:
         return ""
     return view.report.message

@@ -7,6 +7,9 @@ from environments import labels
 from environments.model import CommitSha, Condition, EnvironmentKey, KubernetesObject, Phase, Step, Value
 from environments.overriding import Overridden
 
+TEARDOWN_BLOCKED = "TeardownBlocked"
+"""Reason of a report on a teardown past its deadline; the message says what blocks it."""
+
 
 class EnvironmentReport(Value):
     """The newest state of one environment, as the environment's workflow knows it."""

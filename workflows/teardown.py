@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.teardown import TeardownActivities
     from environments.model import EnvironmentUid, NamespaceName, Phase
+    from environments.report import TEARDOWN_BLOCKED
     from environments.work import Observation, Remaining, TearDownRequest
     from workflows.calling import CALL, FEW, HEARTBEAT, ONCE
     from workflows.memory import Memory
@@ -66,7 +67,8 @@ class Teardown:
             memory.keep(uid=uid, pull_request=memory.state.pull_request or seen.pull_request)
             generation = max(seen.generation, memory.state.report.generation)
             memory.report(uid=uid, namespace=namespace, generation=generation)
-        if memory.state.report.phase is not Phase.DELETED:
+        report = memory.state.report
+        if report.phase is not Phase.DELETED and report.reason != TEARDOWN_BLOCKED:
             memory.report(phase=Phase.DELETING, url=None, reason="", message="It is being removed.", failed_log=None)
 
     async def _unblock_past_deadline(self, request: TearDownRequest) -> None:
@@ -78,13 +80,13 @@ class Teardown:
             TeardownActivities.unblock, request, start_to_close_timeout=CALL, retry_policy=FEW
         )
         text = f"It is not gone after 5 minutes. {' '.join(found)}"
-        self._memory.report(phase=Phase.DELETING, reason="TeardownBlocked", message=text[:1000])
+        self._memory.report(phase=Phase.DELETING, reason=TEARDOWN_BLOCKED, message=text[:1000])
 
     def _is_nothing(self, remaining: Remaining) -> bool:
         if remaining.is_nothing:
             self._pauses.begin_anew()
             return True
-        if self._memory.state.report.reason != "TeardownBlocked":
+        if self._memory.state.report.reason != TEARDOWN_BLOCKED:
             self._memory.report(message=remaining.sentence())
         self._pauses.grow(LOOK_AGAIN_AT_MOST)
         return False

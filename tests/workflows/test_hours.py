@@ -6,6 +6,7 @@ from functools import partial
 
 from activities.protocols import GatewayError
 from environments.model import Phase
+from environments.report import TEARDOWN_BLOCKED
 from environments.work import Request
 from tests.workflows.world import A, Preview, World
 
@@ -25,6 +26,21 @@ async def test_a_teardown_that_fails_for_an_hour_and_then_works(fast_world: Worl
             await asyncio.sleep(0.2)
     assert preview.resource is not None, "the finalizer stays until all is gone"
     fast_world.registry.heal()
+    await preview.is_over(within=SKIPPING_SECONDS)
+
+
+async def test_what_blocks_a_teardown_is_told_until_it_goes(fast_world: World) -> None:
+    preview = await fast_world.open()
+    await preview.becomes(Phase.READY, A)
+    fast_world.cluster.hang_namespaces = True
+    began = await fast_world.now(preview.environment_workflow)
+    await preview.close()
+    async with asyncio.timeout(SKIPPING_SECONDS):
+        while await fast_world.now(preview.environment_workflow) - began < timedelta(minutes=8):
+            await asyncio.sleep(0.2)
+    await preview.comment_says("Closed. It is not gone after 5 minutes.")
+    assert preview.report.reason == TEARDOWN_BLOCKED, "looking again takes nothing back"
+    fast_world.cluster.hang_namespaces = False
     await preview.is_over(within=SKIPPING_SECONDS)
 
 
