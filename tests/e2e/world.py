@@ -289,13 +289,17 @@ class Preview:
 
 
 def until(look: Callable[[], T | None], within: float, what: str, evidence: Callable[[], str] = str) -> T:
-    """What `look` finds, as soon as it finds something; past the limit the test fails with the evidence."""
-    deadline = time.monotonic() + within
+    """What `look` finds, as soon as it finds something; past the limit the test fails with the evidence. A look that fails found
+    nothing: what it asks may be away for a while."""
+    deadline, failure = time.monotonic() + within, ""
     while True:
-        if found := look():
-            return found
+        try:
+            if found := look():
+                return found
+        except (CommandFailed, PeopleRefused, httpx.TransportError) as error:
+            failure = f" The last look that failed: {error}"
         if time.monotonic() > deadline:
-            _fail(f"Not so within {within:g} s: {what}.\n\n{evidence()}")
+            _fail(f"Not so within {within:g} s: {what}.{failure}\n\n{evidence()}")
         time.sleep(PAUSE_SECONDS)
 
 
