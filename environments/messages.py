@@ -201,8 +201,8 @@ def _step(step: Step) -> tuple[str, ...]:
 def _sentence(view: CommentView) -> str:
     """Why it stands where it stands: the rules' reason, or the report's."""
     if view.message:
-        is_blocked = view.report is not None and view.report.reason == TEARDOWN_BLOCKED
-        return f"{view.message.text} {view.report.message}" if view.report and is_blocked else view.message.text
+        blocked = view.report.message if view.report and view.report.reason == TEARDOWN_BLOCKED else ""
+        return f"{view.message.text} {blocked}".rstrip()
     if _is_behind(view) or view.report is None:
         return ""
     return view.report.message
