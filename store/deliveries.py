@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import CursorResult, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.database import Database
@@ -144,7 +144,9 @@ class Deliveries:
             DeliveryRow.state != DeliveryState.PENDING, DeliveryRow.received_at < now() - age
         )
         async with self.database.write() as session:
-            return (await session.execute(statement)).rowcount  # type: ignore[attr-defined, no-any-return]
+            done = await session.execute(statement)
+        assert isinstance(done, CursorResult)
+        return done.rowcount
 
     async def _change(self, ids: Sequence[int], **values: Any) -> None:
         async with self.database.write() as session:
