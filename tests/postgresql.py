@@ -17,10 +17,10 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from deploy.local import files, postgresql
 from deploy.local.cache import ensure
+from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "nobody"
 """The server refuses to run as root."""
-START_SECONDS = 60
 OPTIONS = ("fsync=off", "full_page_writes=off", "jit=off", "listen_addresses=", "max_connections=50")
 """Its data need not outlive it; only its socket can be reached."""
 
@@ -121,7 +121,7 @@ class PostgresProcess:
         return subprocess.Popen(command, env=environment, user=ACCOUNT, extra_groups=[], stdout=said, stderr=said)
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             said = (self._folder / "log").read_text()[-2000:]
             assert self._process.poll() is None and time.monotonic() < deadline, said

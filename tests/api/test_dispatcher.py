@@ -14,12 +14,13 @@ from api.metrics import Metrics
 from environments.model import Phase, PullRequestKey
 from environments.report import EnvironmentReport
 from tests.api.conftest import Api, pull_request, push
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import Place
 
 AWAY = GatewayError("Temporal doesn't answer.")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ from environments import labels
 from environments.model import Phase
 from tests.api.conftest import Api
 from tests.api.test_environments import PREVIEW, row
+from tests.patience import PATIENCE_SECONDS
 
 
 def url(log: str, query: str = "") -> str:
@@ -72,7 +73,7 @@ async def test_a_growing_log_is_followed_to_its_end(preview: Api) -> None:
         reading = asyncio.create_task(_collect(preview, f"{PREVIEW}/3/install"))
         await asyncio.sleep(0.1)
         log.write(b"goes on\n")
-    assert await asyncio.wait_for(reading, 5) == b"begins\ngoes on\n"
+    assert await asyncio.wait_for(reading, PATIENCE_SECONDS) == b"begins\ngoes on\n"
 
 
 async def _collect(api: Api, log_id: str) -> bytes:
@@ -119,13 +120,13 @@ async def test_the_pod_of_development_mode_is_read_whatever_the_rollout(preview:
 
 async def test_following_a_container_ends_with_its_pod(running: Api) -> None:
     reading = asyncio.create_task(running.client.get(url("container", "?follow=true")))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while "pod_log" not in [operation for operation, _ in running.cluster.calls]:
             await asyncio.sleep(0.01)
     running.cluster.write_log(PREVIEW, "new", "app", b"more\n")
     await asyncio.sleep(0.1)  # the fake looks for more every 10 ms
     await running.cluster.delete(ObjectRef(Kind("v1", "Pod"), PREVIEW, "new"))
-    assert (await asyncio.wait_for(reading, 5)).text == "new says\nhello\nmore\n"
+    assert (await asyncio.wait_for(reading, PATIENCE_SECONDS)).text == "new says\nhello\nmore\n"
 
 
 async def test_without_a_pod_the_stored_container_log_is_told(preview: Api) -> None:

@@ -18,12 +18,12 @@ from store.index import DatabaseIndex
 from store.logs import FileLogs
 from tests.api.conftest import SECRET, pull_request, signed
 from tests.api.test_environments import PREVIEW, row
+from tests.patience import PATIENCE_SECONDS
 
 KUBECONFIG = """
 {apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],
  users: [{name: a, user: {}}], clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}]}
 """
-START_SECONDS = 60
 
 
 def free_port() -> int:
@@ -56,8 +56,8 @@ async def started(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.su
     base = f"http://127.0.0.1:{environment['CATALYST_API__PORT']}"
     headers = {"Authorization": "Bearer bootstrap"}
     try:
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=START_SECONDS) as client:
-            async with asyncio.timeout(START_SECONDS):
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=PATIENCE_SECONDS) as client:
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while not await _answers(client):
                     assert process.returncode is None, (await process.communicate())[1].decode()
                     await asyncio.sleep(0.1)

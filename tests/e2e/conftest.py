@@ -11,9 +11,9 @@ from typing import NoReturn
 import pytest
 
 from tests.e2e.world import Platform, until
+from tests.patience import PATIENCE_SECONDS
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
-HEALTHY_SECONDS = 60
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,7 +47,7 @@ def _platform(how: int) -> Iterator[Platform]:
         if running.machine.pid("api") is None:  # a run that was cut off while it kept the API stopped
             running.machine.start("api")
         try:
-            until(running.is_answering, HEALTHY_SECONDS, "the API is ready", lambda: running.machine.log_tail("api"))
+            until(running.is_answering, PATIENCE_SECONDS, "the API is ready", lambda: running.machine.log_tail("api"))
             yield running
         finally:
             running.tidy_up()

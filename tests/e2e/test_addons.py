@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.profile import PLATFORM_ADDRESS, Ports
 from tests.e2e.node import eventually, inside, kubectl, local_platform, namespace, pod, run
+from tests.patience import PATIENCE_SECONDS
 
 SLEEP = ["sleep", "600"]
 CLOSED_TO_OTHERS = {
@@ -79,7 +80,7 @@ def test_a_claim_becomes_a_folder_and_goes_with_its_namespace() -> None:
         inside(name, "writer", "echo kept > /data/file")
         (folder,) = volumes.glob(f"*_{name}_data")
         assert (folder / "file").read_text() == "kept\n"
-    eventually(lambda: not folder.exists(), 60, "the volume's folder is gone")
+    eventually(lambda: not folder.exists(), PATIENCE_SECONDS, "the volume's folder is gone")
 
 
 def test_figures_of_pods_are_served() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.e2e.slow_build import is_in_long_step, slow_build
 from tests.e2e.world import GONE_SECONDS, Platform, Preview, sample, until
+from tests.patience import PATIENCE_SECONDS
 
-BACK_SECONDS = 60
 RECONCILED_SECONDS = 90
 AFTER_A_CRASH_SECONDS = 240
 """A lost activity is noticed by its heartbeat's silence, or by its time limit."""
@@ -24,13 +24,13 @@ def _kill_worker(platform: Platform) -> None:
     def is_back() -> bool:
         return (machine.pid("worker") or before) != before
 
-    until(is_back, BACK_SECONDS, "the worker is back", lambda: machine.log_tail("worker"))
+    until(is_back, PATIENCE_SECONDS, "the worker is back", lambda: machine.log_tail("worker"))
 
 
 def test_worker_killed_during_a_build(platform_alone: Platform) -> None:
     preview = platform_alone.opened(slow_build("built in spite of it\n"))
     preview.becomes("Building")
-    preview.until(lambda: is_in_long_step(preview), 60, "the build is in its long step")
+    preview.until(lambda: is_in_long_step(preview), PATIENCE_SECONDS, "the build is in its long step")
     _kill_worker(platform_alone)
     assert preview.report()["phase"] == "Building", "the worker was killed too late: nothing was in progress"
 
@@ -45,7 +45,7 @@ def test_worker_killed_during_a_build(platform_alone: Platform) -> None:
 def test_worker_killed_during_a_build_that_a_close_ends(platform_alone: Platform) -> None:
     preview = platform_alone.opened(slow_build("never seen\n"))
     preview.becomes("Building")
-    preview.until(lambda: is_in_long_step(preview), 60, "the build is in its long step")
+    preview.until(lambda: is_in_long_step(preview), PATIENCE_SECONDS, "the build is in its long step")
     preview.closed()
     _kill_worker(platform_alone)
     preview.is_gone(within=AFTER_A_CRASH_SECONDS)
@@ -92,7 +92,7 @@ def test_thirty_webhooks_that_nobody_heard(platform_alone: Platform, opened: lis
             preview.closed()
     finally:
         machine.start("api")
-    until(platform_alone.is_answering, BACK_SECONDS, "the API is ready", lambda: machine.log_tail("api"))
+    until(platform_alone.is_answering, PATIENCE_SECONDS, "the API is ready", lambda: machine.log_tail("api"))
 
     def is_right() -> bool:
         return all(_is_ready(each) for each in (*pushed, *new)) and not _left(closed + brief)

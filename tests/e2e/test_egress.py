@@ -20,9 +20,9 @@ from environments.permissions import HOME
 from tests.e2e.test_samples import starts_to_listen
 from tests.e2e.world import Platform, Preview, sample
 
-APPLIED_SECONDS = 20
+APPLIED_SECONDS = 90
 """A new pod's address reaches the network rules, and a new list the proxy, some moments later."""
-LOG_SECONDS = 20
+LOG_SECONDS = 90
 REFUSED = "unapproved.example.com"
 """It belongs to nobody (RFC 2606), and is asked about nowhere: the proxy refuses the name before it looks it up."""
 ASK = r"""

@@ -12,12 +12,13 @@ from tests.e2e.machine import CommandFailed
 from tests.e2e.metadata import metadata_service
 from tests.e2e.test_samples import starts_to_listen
 from tests.e2e.world import Platform, Preview, sample
+from tests.patience import PATIENCE_SECONDS
 
 CONNECT_SECONDS = 5
 CONNECT = f"""
 try() {{ timeout {CONNECT_SECONDS} bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null && echo $1; }}"""
 KUBELET = 10250
-APPLIED_SECONDS = 20
+APPLIED_SECONDS = 90
 """A new pod's address reaches the network rules some moments after it runs."""
 
 
@@ -92,7 +93,7 @@ def test_a_service_account_of_its_own_opens_no_door(first: Preview) -> None:
     first.machine.create(account)
     first.machine.create(_pod_with_token(first, name))
     inside = ("exec", "--namespace", first.namespace, name, "--", "bash", "-c")
-    first.until(lambda: _is_running(first, name), 60, "the pod with a token runs")
+    first.until(lambda: _is_running(first, name), PATIENCE_SECONDS, "the pod with a token runs")
     assert first.machine.kubectl(*inside, "wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token").strip() != "0"
     places = [server, Place("the kubelet", PLATFORM_ADDRESS, KUBELET)]
     lines = [f"try {number} {place.host} {place.port} &" for number, place in enumerate(places)]

@@ -13,7 +13,7 @@ from environments.owner_role import owner_binding_object
 from tests.e2e.machine import CommandFailed, Json, Machine
 from tests.e2e.world import Platform, Preview, sample
 
-RIGHTS_SECONDS = 20
+RIGHTS_SECONDS = 90
 """The API server takes a moment to load a binding."""
 EVERY_RIGHT = "cluster-admin"
 """Bound in one namespace, it is every right there is in it."""

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.world import Platform, Preview, new_team, sample
+from tests.patience import PATIENCE_SECONDS
 
 SIGN = "keep-me"
 
@@ -63,7 +64,7 @@ def test_a_namespace_that_somebody_else_owns_is_refused_and_never_touched(platfo
     _is_untouched(platform, name, uid)
 
     preview.closed()
-    preview.until(lambda: not _ours(preview), 60, "its resource is gone and its workflow has ended")
+    preview.until(lambda: not _ours(preview), PATIENCE_SECONDS, "its resource is gone and its workflow has ended")
     _is_untouched(platform, name, uid)
     platform.machine.kubectl("delete", "namespace", name, "--wait=false")
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.e2e.world import HTTP_SECONDS, Platform, Preview, until
+from tests.patience import PATIENCE_SECONDS
 
 TALKATIVE = {
     "Dockerfile": """\
@@ -119,7 +120,7 @@ def test_an_override_outlives_commits_and_is_recorded(preview: Preview) -> None:
 def test_retry_runs_the_same_commit_again(preview: Preview) -> None:
     before = preview.report()["rollout"]
     preview.asked("retry", reason="once more")
-    preview.until(lambda: preview.report().get("rollout", 0) > before, 60, "another attempt has begun")
+    preview.until(lambda: preview.report().get("rollout", 0) > before, PATIENCE_SECONDS, "another attempt has begun")
     report = preview.becomes("Ready")
     assert report["deployed_commit"] == preview.head
     preview.answers_only("hello nobody")
@@ -153,7 +154,7 @@ def test_signals_by_hand_need_only_small_payloads(preview: Preview) -> None:
     preview.machine.signal(pull_request, "new_commit", {})
     before = preview.report()["rollout"]
     preview.machine.signal(pull_request, "retry", {})
-    preview.until(lambda: preview.report().get("rollout", 0) > before, 60, "another attempt has begun")
+    preview.until(lambda: preview.report().get("rollout", 0) > before, PATIENCE_SECONDS, "another attempt has begun")
     preview.machine.signal(pull_request, "close", {"by": "ada"})
     preview.is_removed()
     preview.says("Stopped by ada")
@@ -171,8 +172,8 @@ def test_a_redelivered_webhook_is_a_duplicate_and_a_late_one_brings_nothing_back
         (202, "stored"),
         (202, "duplicate"),
     ]
-    preview.until(lambda: _run_id(preview) != ended, 60, "the late webhook was looked into")
-    preview.until(lambda: not preview.running(), 60, "the look has ended")
+    preview.until(lambda: _run_id(preview) != ended, PATIENCE_SECONDS, "the late webhook was looked into")
+    preview.until(lambda: not preview.running(), PATIENCE_SECONDS, "the look has ended")
     assert preview.remains() == []
     assert preview.report()["phase"] == "Deleted"
 
@@ -183,7 +184,9 @@ def test_closed_on_paper_only_changes_nothing(preview: Preview) -> None:
     answer = preview.platform.deliver("pull_request", preview.payload("closed"), delivery)
     assert (answer.status_code, answer.json()["status"]) == (202, "stored")
     query = "select state from deliveries where delivery = ?"
-    preview.until(lambda: preview.machine.rows(query, delivery) == [("handed",)], 60, "Temporal has taken it")
+    preview.until(
+        lambda: preview.machine.rows(query, delivery) == [("handed",)], PATIENCE_SECONDS, "Temporal has taken it"
+    )
     preview.pushed({"more.txt": "a push"})
     preview.becomes("Ready")
     assert preview.uid() == uid, "the namespace was removed and made anew"
@@ -199,7 +202,9 @@ def test_closed_for_a_pull_request_that_nobody_knew_starts_nothing(platform: Pla
     }
     assert platform.deliver("pull_request", payload, delivery).status_code == 202
     query = "select reason from deliveries where delivery = ? and state = 'ignored'"
-    reason = until(lambda: platform.machine.rows(query, delivery), 60, "the delivery was looked into and left aside")
+    reason = until(
+        lambda: platform.machine.rows(query, delivery), PATIENCE_SECONDS, "the delivery was looked into and left aside"
+    )
     assert "starts none" in str(reason)
     assert platform.machine.workflow(f"pr/gitea/1/{number}") is None
 
@@ -207,7 +212,7 @@ def test_closed_for_a_pull_request_that_nobody_knew_starts_nothing(platform: Pla
 def test_reopened_while_it_is_removed(preview: Preview) -> None:
     uid = preview.uid()
     preview.closed()
-    preview.until(lambda: preview.report().get("phase") == "Deleting", 60, "its removal has begun")
+    preview.until(lambda: preview.report().get("phase") == "Deleting", PATIENCE_SECONDS, "its removal has begun")
     preview.reopened()
     preview.until(lambda: preview.uid() not in ("", uid), 120, "it has a new namespace")
     preview.becomes("Ready")

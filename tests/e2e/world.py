@@ -20,6 +20,7 @@ from environments import names
 from environments.messages import COMMENT_MARKER
 from environments.model import EnvironmentKey, PullRequestKey
 from tests.e2e.machine import CommandFailed, Json, Machine
+from tests.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 Files = Mapping[str, str]
@@ -28,8 +29,6 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 READY_SECONDS = 180
 """From a push to its end: some seconds on an idle machine; this is for one that does three of them and compiles besides."""
 GONE_SECONDS = 120
-TOLD_SECONDS = 45
-ANSWER_SECONDS = 45
 PAUSE_SECONDS = 0.3
 HTTP_SECONDS = 20
 TIMES = 25
@@ -184,7 +183,7 @@ class Preview:
             answer = self.fetch(path)
             return answer.text if answer is not None and answer.status_code == 200 and text in answer.text else None
 
-        return self.until(look, ANSWER_SECONDS, f"http://{self.host}{path} answers {text!r}")
+        return self.until(look, PATIENCE_SECONDS, f"http://{self.host}{path} answers {text!r}")
 
     def answers_only(self, text: str) -> None:
         """No pod of an older commit answers any more."""
@@ -199,7 +198,7 @@ class Preview:
         assert len(ours) <= 1, f"{len(ours)} comments on pull request {self.number}, one is edited in place: {ours}"
         return ours[0] if ours else ""
 
-    def says(self, *texts: str, within: float = TOLD_SECONDS) -> str:
+    def says(self, *texts: str, within: float = PATIENCE_SECONDS) -> str:
         """The comment, once it contains all of them."""
 
         def look() -> str | None:
@@ -208,7 +207,7 @@ class Preview:
 
         return self.until(look, within, f"the comment says {texts}")
 
-    def has_status(self, state: str, *texts: str, within: float = TOLD_SECONDS) -> Json:
+    def has_status(self, state: str, *texts: str, within: float = PATIENCE_SECONDS) -> Json:
         """The newest status of the head, once it is that."""
 
         def look() -> Json | None:

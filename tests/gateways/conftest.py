@@ -29,6 +29,7 @@ from tests.gateways.forge_worlds import GiteaWorld
 from tests.gateways.gitea_server import GiteaProcess, is_built
 from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
 from tests.missing import missing
+from tests.patience import PATIENCE_SECONDS
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -160,7 +161,7 @@ async def lone_resources(lone_kubeconfig: str) -> AsyncIterator[KubernetesCluste
 async def _with_resources(real_cluster: KubernetesCluster) -> KubernetesCluster:
     for definition in definitions().values():
         await real_cluster.apply(definition, manager="catalyst-install", force=True)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await _is_served(real_cluster):
             await asyncio.sleep(0.05)
     return real_cluster

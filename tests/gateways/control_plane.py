@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager")
-START_SECONDS = 60
 
 
 def search_path() -> str:
@@ -91,7 +92,7 @@ class ControlPlane:
 
     def _wait(self) -> None:
         url = f"https://127.0.0.1:{self.port}/readyz"
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         command = ["curl", "-ksf", "-H", f"Authorization: Bearer {self.token}", url]
         while subprocess.run(command, capture_output=True, check=False).returncode:
             if time.monotonic() > deadline or self.processes[-1].poll() is not None:

@@ -14,8 +14,7 @@ from deploy.local.forge_server import ForgeServer
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.people import GiteaPeople
 from tests.gateways.control_plane import free_port
-
-START_SECONDS = 60
+from tests.patience import PATIENCE_SECONDS
 
 
 def is_built() -> bool:
@@ -56,7 +55,7 @@ class GiteaProcess:
             raise
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             ended = self._process.poll() is not None or time.monotonic() > deadline
             assert not ended, (self._folder / "forge.log").read_text()[-2000:]

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.gateways.control_plane import free_port, search_path
+from tests.patience import PATIENCE_SECONDS
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -35,7 +36,7 @@ class RegistryProcess:
         (folder / "config.yml").write_text(json.dumps(config))
         with (folder / "registry.log").open("wb") as log:
             self._process = subprocess.Popen([binary, "serve", folder / "config.yml"], stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not _answers(self.url):
             assert time.monotonic() < deadline, (folder / "registry.log").read_text()[-2000:]
             time.sleep(0.05)
@@ -67,7 +68,7 @@ class BuildKitProcess:
             # The daemon looks for runc by name, and a machine may have it in our cache only.
             environment = os.environ | {"PATH": search_path()}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         workers = [buildctl, f"--addr={self.address}", "debug", "workers"]
         while subprocess.run(workers, capture_output=True, check=False).returncode:
             ended = self._process.poll() is not None or time.monotonic() > deadline

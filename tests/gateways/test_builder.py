@@ -23,6 +23,7 @@ from tests.gateways.conftest import BuildKitAddress
 from tests.gateways.control_plane import search_path
 from tests.gateways.services import BuildKitProcess
 from tests.missing import missing
+from tests.patience import PATIENCE_SECONDS
 
 SMALL_DISK = 96 << 20
 """Bytes."""
@@ -140,7 +141,7 @@ class TestBuildKit:
         text = f"FROM {world.base}\nRUN echo {mark}-$((40+2)); sleep 1234\n"
         output = Output()
         task = asyncio.create_task(world.builder.build(a_request(world, tmp_path, dockerfile_text=text), output))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             # Not sooner: a step that is cancelled in the very moment its container starts goes on in BuildKit until its end.
             while f"{mark}-42".encode() not in output.data:
                 await asyncio.sleep(0.05)
@@ -194,7 +195,7 @@ class TestClientProgram:
         builder = script("echo first; sleep 60")
         request = a_request(World(builder, "", "a/b"), tmp_path, dockerfile_text="x")
         task = asyncio.create_task(builder.build(request, output))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while output.data != b"first\n":
                 await asyncio.sleep(0.01)
         task.cancel()
@@ -296,7 +297,7 @@ class TestFullDisk:
 
     async def _tried_again(self, world: World, request: BuildRequest) -> str:
         """As a rollout does: the failed step's files go a moment after it."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     return await world.builder.build(request, Output())

@@ -10,12 +10,11 @@ import pytest
 
 from activities.protocols import Cluster, ClusterConflict, ClusterGone, ClusterRefused, Kind, ObjectRef, WatchEvent
 from environments.model import KubernetesObject
+from tests.patience import PATIENCE_SECONDS
 
 CONFIG_MAP = Kind("v1", "ConfigMap")
 DEPLOYMENT = Kind("apps/v1", "Deployment")
 NAMESPACE = Kind("v1", "Namespace")
-PATIENCE = 30.0
-"""Seconds until something that happens by itself counts as not happening."""
 
 
 def config_map(namespace: str, name: str = "one", **fields: Any) -> KubernetesObject:
@@ -39,7 +38,7 @@ def ref(namespace: str, name: str = "one", kind: Kind = CONFIG_MAP) -> ObjectRef
 
 
 async def eventually(check: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (found := await check()):
             await asyncio.sleep(0.05)
     return found
@@ -257,11 +256,11 @@ class TestWatching:
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, PATIENCE_SECONDS)
 
 
 async def _next(events: AsyncIterator[WatchEvent]) -> WatchEvent:
-    return await asyncio.wait_for(anext(events), PATIENCE)
+    return await asyncio.wait_for(anext(events), PATIENCE_SECONDS)
 
 
 class TestPodLog:
@@ -274,5 +273,5 @@ class TestPodLog:
         pod = {"containers": [{"name": "main", "image": "example.invalid/none:1"}], "nodeSelector": {"no": "node"}}
         metadata = {"namespace": namespace, "name": "waiting"}
         await cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert [chunk async for chunk in cluster.pod_log(namespace, "waiting", "main")] == []

@@ -10,6 +10,7 @@ from activities.protocols import ClusterRefused, Kind, ObjectRef
 from environments.model import KubernetesObject
 from gateways.cluster.errors import ClusterUnavailable
 from gateways.cluster.fake import InMemoryCluster
+from tests.patience import PATIENCE_SECONDS
 
 DEPLOYMENT = ObjectRef(Kind("apps/v1", "Deployment"), "default", "web")
 NAMESPACE = ObjectRef(Kind("v1", "Namespace"), None, "gone")
@@ -57,7 +58,7 @@ async def test_deleting_a_deployment_takes_its_pods() -> None:
 async def test_readiness_is_seen_by_a_watch() -> None:
     cluster = InMemoryCluster()
     await cluster.apply(deployment("a:1"), manager="catalyst")
-    async with asyncio.timeout(2), aclosing(cast(Any, cluster.watch(DEPLOYMENT.kind))) as events:
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(cast(Any, cluster.watch(DEPLOYMENT.kind))) as events:
         async for event in events:
             if event.object.get("status", {}).get("readyReplicas") == 1:
                 break

@@ -9,6 +9,7 @@ from activities.protocols import Cluster, ObjectRef
 from gateways.cluster.errors import ClusterUnavailable
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.lease import LEASE, LeaseLost, hold_lease
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_one_at_a_time_and_handed_over(cluster: Cluster, namespace: str) -> None:
@@ -24,7 +25,7 @@ async def test_one_at_a_time_and_handed_over(cluster: Cluster, namespace: str) -
             await asyncio.sleep(0.2)
             inside -= 1
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(work("a"))
         group.create_task(work("b"))
     assert sorted(order) == ["a", "b"]
@@ -34,7 +35,7 @@ async def test_taken_over_when_the_holder_died(cluster: Cluster, namespace: str)
     spec = {"holderIdentity": "dead", "leaseDurationSeconds": 1}
     lease = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "spec": spec}
     await cluster.create(lease | {"metadata": {"namespace": namespace, "name": "leader"}})
-    async with asyncio.timeout(60), hold_lease(cluster, namespace, "leader", "me", seconds=10):
+    async with asyncio.timeout(PATIENCE_SECONDS), hold_lease(cluster, namespace, "leader", "me", seconds=10):
         held = await cluster.get(ObjectRef(LEASE, namespace, "leader"))
         assert held and held["spec"]["holderIdentity"] == "me"
 
@@ -42,7 +43,7 @@ async def test_taken_over_when_the_holder_died(cluster: Cluster, namespace: str)
 async def test_block_is_cancelled_when_renewal_fails() -> None:
     cluster = InMemoryCluster()
     with pytest.raises(LeaseLost):
-        async with asyncio.timeout(10), hold_lease(cluster, "default", "leader", "me", seconds=1):
+        async with asyncio.timeout(PATIENCE_SECONDS), hold_lease(cluster, "default", "leader", "me", seconds=1):
             cluster.fail_next("get", ClusterUnavailable("away"), times=1000)
             await asyncio.Event().wait()
 

@@ -11,6 +11,7 @@ from activities.protocols import Answer, Probe
 from gateways.probe.fake import InMemoryProbe
 from gateways.probe.http import HttpProbe
 from tests.gateways.services import Traefik
+from tests.patience import PATIENCE_SECONDS
 
 NO_ROUTE = (
     "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
@@ -84,7 +85,7 @@ async def test_traefik_routes_one_host_and_knows_no_other(tmp_path: Path) -> Non
     traefik = Traefik(tmp_path, host="up.localhost", backend=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     probe = HttpProbe("127.0.0.1", traefik.port)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await probe.get("up.localhost") is None:
                 await asyncio.sleep(0.05)
         assert await probe.get("up.localhost") == Answer(200, "x" * 2000)

@@ -24,9 +24,9 @@ from gateways.proxy.configuration import BLOCK, Outside, Package, Project
 from gateways.proxy.refusals import Refusal, Refusals
 from gateways.proxy.squid import ProxyBroken, Squid, open_squid
 from tests.missing import missing
+from tests.patience import PATIENCE_SECONDS
 
 HERE = "127.0.0.1"
-SECONDS = 10
 PORTS = 200
 INSIDE = {
     "inside.example.com": HERE,
@@ -101,7 +101,7 @@ class World(NamedTuple):
     async def _ask(self, number: int, head: str, user: str) -> Answer:
         if user:
             head += f"Proxy-Authorization: Basic {base64.b64encode(f'{user}:x'.encode()).decode()}\r\n"
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection(HERE, self.proxy.first_port + number)
             writer.write(f"{head}Connection: close\r\n\r\n".encode())
             status = int((await reader.readline()).split()[1])
@@ -112,7 +112,7 @@ class World(NamedTuple):
         return Answer(status, text)
 
     async def refused(self) -> Refusal:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             async for each in self.refusals:
                 return each
         raise AssertionError("it never ends")
@@ -289,7 +289,7 @@ async def test_one_that_is_killed_comes_back(world: World) -> None:
     process = world.squid._running[0]._process
     assert process is not None
     process.kill()
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 assert (await world.fetch(1, "approved.example.com")).status == 200

@@ -12,6 +12,7 @@ from activities.protocols import Kind, ObjectRef, WatchEvent
 from gateways.cluster import watch
 from gateways.cluster.errors import ClusterUnavailable, WatchExpired
 from gateways.cluster.kubernetes import KubernetesCluster
+from tests.patience import PATIENCE_SECONDS
 
 CONFIG_MAP = Kind("v1", "ConfigMap")
 
@@ -36,7 +37,7 @@ def events_of(cluster: KubernetesCluster, namespace: str) -> Any:
 
 async def following(events: AsyncIterator[WatchEvent], count: int) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(count):
             event = await anext(events)
             found.append((event.type, event.object["metadata"]["name"]))

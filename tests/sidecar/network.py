@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
-from tests.sidecar.pod import DEADLINE_SECONDS, Pod, eventually
+from tests.patience import PATIENCE_SECONDS
+from tests.sidecar.pod import Pod, eventually
 
 GATE, HEALTH = 10080, 10081
 CLONE_NEWNET = 0x40000000
@@ -26,7 +27,7 @@ class Network:
         thread = threading.Thread(target=lambda: made.append(self._enter_and_make(family)))
         thread.start()
         thread.join()
-        made[0].settimeout(DEADLINE_SECONDS)
+        made[0].settimeout(PATIENCE_SECONDS)
         return made[0]
 
     def _enter_and_make(self, family: int) -> socket:

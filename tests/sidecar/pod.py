@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-DEADLINE_SECONDS = 60
-"""Of every wait for a condition; generous, because the machine may be busy."""
+from tests.patience import PATIENCE_SECONDS
+
 LOOK_SECONDS = 0.02
 STOP_SECONDS = 15
 T = TypeVar("T")
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def eventually(look: Callable[[], T], what: str) -> T:
     """What `look` returns, once that is true."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
         assert time.monotonic() < deadline, f"Never came: {what}."
         time.sleep(LOOK_SECONDS)
@@ -105,7 +105,7 @@ class Pod:
         process.stdin.write(sent)
         process.stdin.flush()
         line = process.stdout.readline()
-        exit_code = process.wait(DEADLINE_SECONDS)
+        exit_code = process.wait(PATIENCE_SECONDS)
         process.stdin.close()
         process.stdout.close()
         return Answer(exit_code, json.loads(line))

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.gateways.git_server import AUTHOR, git
+from tests.patience import PATIENCE_SECONDS
 from tests.sidecar.network import is_started, serving
 from tests.sidecar.origin import Origin
-from tests.sidecar.pod import DEADLINE_SECONDS, Pod, eventually
+from tests.sidecar.pod import Pod, eventually
 from tests.sidecar.test_send import take_back
 
 BRANCH = "feature/x"
@@ -44,7 +45,7 @@ class Terminal:
         )
 
     def ends(self) -> tuple[int, str]:
-        said, _ = self._process.communicate(timeout=DEADLINE_SECONDS)
+        said, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         return self._process.returncode, said
 
 

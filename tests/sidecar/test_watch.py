@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.sidecar.network import serving
 from tests.sidecar.origin import Origin
-from tests.sidecar.pod import DEADLINE_SECONDS, Pod
+from tests.sidecar.pod import Pod
 
 FOREVER = "exec sleep 3600"
 
@@ -38,7 +39,7 @@ class Watch:
                 return dict(line["state"])
 
     def next(self) -> dict[str, Any]:
-        line = self._lines.get(timeout=DEADLINE_SECONDS)
+        line = self._lines.get(timeout=PATIENCE_SECONDS)
         self.seen.append(line)
         return line
 
@@ -113,7 +114,7 @@ def test_it_ends_when_nobody_reads_any_more(pod: Pod) -> None:
     process.stdout.readline()
     process.stdout.close()
     process.stdout = None
-    assert process.wait(DEADLINE_SECONDS) != 0
+    assert process.wait(PATIENCE_SECONDS) != 0
 
 
 def test_the_port_is_looked_up_at_that_moment(pod: Pod) -> None:

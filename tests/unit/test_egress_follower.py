@@ -33,9 +33,9 @@ from gateways.proxy.fake import InMemoryProxy
 from gateways.proxy.refusals import Refusal
 from gateways.proxy.squid import ProxyBroken
 from store.logs import FileLogs
+from tests.patience import PATIENCE_SECONDS
 
 PROXY = Proxy(address="10.0.0.9", first_port=20000, ports=3, secret="s", defaults=("pypi.org",))
-SECONDS = 5
 
 
 class World:
@@ -223,7 +223,7 @@ async def following(world: World) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -258,7 +258,7 @@ async def test_a_rollout_learns_its_projects_port(world: World) -> None:
 
 
 async def test_a_new_projects_port_is_waited_for(world: World) -> None:
-    waiting = Egress(world.cluster, PROXY, patience=SECONDS)
+    waiting = Egress(world.cluster, PROXY, patience=PATIENCE_SECONDS)
     task = asyncio.create_task(waiting.port(rollout_of("shop").identity))
     await world.project("shop")
     await world.follower.sync()

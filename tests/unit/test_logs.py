@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from store.logs import END_BYTES, FileLogs
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ async def test_follow_ends_with_its_writer(logs: FileLogs) -> None:
         following = asyncio.create_task(_collect(logs, "a"))
         await asyncio.sleep(0.05)
         log.write(b"two")
-    assert await asyncio.wait_for(following, 5) == b"one two"
+    assert await asyncio.wait_for(following, PATIENCE_SECONDS) == b"one two"
     assert await _collect(logs, "nothing") == b""
 
 

@@ -9,6 +9,7 @@ import pytest
 from activities.protocols import Answer, ObjectRef
 from environments.model import CommitSha, Phase, PullRequest
 from environments.work import Request
+from tests.patience import PATIENCE_SECONDS
 from tests.workflows.world import A, B, C, World
 from workflows.environment import EnvironmentWorkflow
 from workflows.pull_request import PullRequestWorkflow
@@ -150,7 +151,7 @@ async def test_a_namespace_that_someone_else_owns_is_refused_and_never_touched(w
     await preview.becomes(Phase.FAILED)
     await preview.comment_says("belongs to something that is not Catalyst")
     await preview.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await preview.pull_request_workflow.result()
     assert preview.namespace_object is not None
     assert "deletionTimestamp" not in preview.namespace_object["metadata"]

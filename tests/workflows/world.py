@@ -46,6 +46,7 @@ from gateways.source.fake_branches import InMemoryBranches
 from gateways.temporal.owners import TemporalOwners
 from store.fake import InMemoryAudit, InMemoryIndex
 from store.logs import FileLogs
+from tests.patience import PATIENCE_SECONDS
 from worker.assembly import WORKFLOWS, Gateways, Options, assemble
 from worker.watch import watch_for_ever
 from workflows.calling import builds_queue
@@ -55,8 +56,6 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
-PATIENCE_SECONDS = 60
-"""Far more than anything here takes: what doesn't come by then never comes."""
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 CACHED = 200
