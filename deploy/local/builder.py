@@ -27,6 +27,9 @@ ADDRESSES = Path("/var/lib/cni/networks") / BRIDGE
 """What the CNI plugin host-local has given away."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RUNC = Path(__file__).parent / "go" / "runc"
+DISK = Path(__file__).parent / "limited_disk.sh"
+DISK_SIZE = "20G"
+"""For the files of steps and their layers: a step that writes without end fills this and nothing else of the machine."""
 
 CONFIGURATION = Template("""\
 root = "$folder/root"
@@ -73,8 +76,19 @@ def program(profile: Profile) -> Program:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.conflist").write_text(json.dumps(network(uplink.mtu())))
     (folder / "buildkitd.toml").write_text(configuration(profile))
-    command = (str(ensure(buildkit.artifact()) / "buildkitd"), f"--config={folder}/buildkitd.toml")
+    daemon = str(ensure(buildkit.artifact()) / "buildkitd")
+    command = (*on_own_disk(folder / "root", DISK_SIZE), daemon, f"--config={folder}/buildkitd.toml")
     return Program("buildkitd", command, _environment(), priority=300, ready=("unix", str(_socket(profile))))
+
+
+def on_own_disk(root: Path, size: str) -> tuple[str, ...]:
+    """What goes before a daemon's command so that its snapshots are bounded.
+
+    Only they: a daemon whose own records have no room can't even delete what fills the disk, and stays full for ever.
+
+    `root`: of its configuration. `size`: as truncate takes it.
+    """
+    return (str(DISK), str(root), f"{root}/runc-overlayfs/snapshots/snapshots", size)
 
 
 def configuration(profile: Profile) -> str:

@@ -18,6 +18,7 @@ PACKAGES = {
     "conntrack": "conntrack",
     "unshare": "util-linux",
     "mount": "mount",
+    "mkfs.ext4": "e2fsprogs",
     "openssl": "openssl",
     "curl": "curl",
     "git": "git",

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from deploy.local.builder import on_own_disk
 from tests.gateways.control_plane import free_port, search_path
 from tests.patience import PATIENCE_SECONDS
 
@@ -54,9 +55,12 @@ def _answers(url: str) -> bool:
 
 
 class BuildKitProcess:
-    """buildkitd (OCI worker, runc) with everything in `folder`; RUN steps are ours alone here, so they may have the host's network."""
+    """buildkitd (OCI worker, runc) with everything in `folder`; RUN steps are ours alone here, so they may have the host's network.
 
-    def __init__(self, binary: str, buildctl: str, folder: Path, registry: str) -> None:
+    `disk`: bytes of a disk of its own for what steps write, as the platform's builder has one; the folder's when None.
+    """
+
+    def __init__(self, binary: str, buildctl: str, folder: Path, registry: str, disk: int | None = None) -> None:
         self.address = f"unix://{folder}/buildkitd.sock"
         (folder / "buildkitd.toml").write_text(
             f'root = "{folder}/root"\n[grpc]\naddress = ["{self.address}"]\n'
@@ -65,6 +69,9 @@ class BuildKitProcess:
         )
         with (folder / "buildkitd.log").open("wb") as log:
             command = [binary, "--config", str(folder / "buildkitd.toml")]
+            if disk is not None:
+                # In a mount namespace, which takes the disk along when it ends.
+                command = ["unshare", "--mount", *on_own_disk(folder / "root", str(disk)), *command]
             # The daemon looks for runc by name, and a machine may have it in our cache only.
             environment = os.environ | {"PATH": search_path()}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

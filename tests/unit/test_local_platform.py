@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions  # type: ignore[import-untyped]
 
-from deploy.local import announce, host, network, supervisor, toolchain
+from deploy.local import announce, files, host, network, supervisor, toolchain
 from deploy.local.errors import SetupError
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import Ports, Profile
@@ -133,9 +133,11 @@ def test_version_of_the_go_toolchain(said: str, version: tuple[int, ...]) -> Non
     assert toolchain.version_of(said) == version
 
 
-def test_local_json_has_what_the_demo_and_the_tests_read() -> None:
+def test_local_json_has_what_the_demo_and_the_tests_read(tmp_path: Path) -> None:
     access = ForgeAccess("http://127.0.0.1:3700", "catalyst", "password", "token", "secret")
-    written = announce.local(Profile("demo"), access, "api-token")
+    profile = Profile("demo", root=tmp_path)
+    files.write(profile.secret("egress"), "made by prepare()", 0o600)
+    written = announce.local(profile, access, "api-token")
     promised = {
         "kubeconfig", "api_url", "api_token", "webhook_url", "webhook_secret", "temporal_address", "temporal_ui",
         "forge_url", "forge_user", "forge_password", "forge_token", "registry", "ingress_port",
