@@ -72,6 +72,17 @@ def test_greed_ends_with_a_sentence(
     _closes(preview)
 
 
+def test_a_step_that_fills_the_builders_disk_and_the_next_has_room(chaos: Platform, neighbour: Preview) -> None:
+    greedy = f"RUN echo {uuid.uuid4().hex}; dd if=/dev/zero of=/fill bs=1M\n"
+    with unnoticed(neighbour):
+        preview = chaos.opened({"Dockerfile": f"{DOCKERFILE}{greedy}"})
+        preview.becomes("Failed", within=ENDS_SECONDS)
+        preview.says("dd if=/dev/zero", "No space left on device")
+        preview.pushed(sample("dockerfile"))
+        preview.becomes("Ready", within=ENDS_SECONDS)
+    _closes(preview)
+
+
 def test_a_fork_bomb_stays_in_its_pod(chaos: Platform, neighbour: Preview) -> None:
     bomb = "bomb() { bomb | bomb & }; bomb; sleep 3600"
     with unnoticed(neighbour):

@@ -49,11 +49,9 @@ class DisorderlyWorld(World):
         self.preview = self.opened_unheard(sha=sha)
 
     def _worker_options(self) -> dict[str, Any]:
-        """Without sandbox and with a cache, for speed: the workflows' other tests have neither; restarts replay here too."""
-        options = super()._worker_options()
-        del options["max_cached_workflows"]
+        """Without sandbox, for speed: the workflows' other tests have it."""
         return {
-            **options,
+            **super()._worker_options(),
             "interceptors": [self.zombies, ShortLimits()],
             "workflow_runner": UnsandboxedWorkflowRunner(),
         }

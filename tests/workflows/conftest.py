@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from tests.otlp import Collector, collector
-from tests.workflows.world import CACHED, World
+from tests.workflows.world import World
 from workflows import visibility
 
 HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
@@ -56,7 +56,6 @@ async def world(steady_client: Client, tmp_path: Path, request: pytest.FixtureRe
 async def fast_world(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[World]:
     """The clock runs ahead whenever a workflow only waits: hours take seconds."""
     world = World(temporal.client, tmp_path, temporal)
-    world.cached_workflows = CACHED
     await world.start_worker()
     yield world
     await world.stop_worker()

@@ -3,15 +3,12 @@
 import asyncio
 
 from environments.model import Phase
-from tests.workflows.world import CACHED, A, World
+from tests.workflows.world import A, World
 
 LIVE = 20
 
 
 async def test_a_rolling_restart_disturbs_none_of_twenty_rollouts(world: World) -> None:
-    await world.stop_worker()
-    world.cached_workflows = CACHED
-    await world.start_worker()
     world.builder.hangs.add("build")
     previews = [await world.open(name=f"shop-{number}") for number in range(LIVE)]
     await asyncio.gather(*(preview.becomes(Phase.BUILDING) for preview in previews))
