@@ -1,7 +1,8 @@
 """Build, install, container and egress logs as text, finished or while they grow."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Literal
+from contextlib import aclosing
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -20,6 +21,11 @@ router = APIRouter(prefix="/api/v1", tags=["logs"])
 POD = Kind("v1", "Pod")
 LogName = Literal["build", "install", "container", "command", "egress"]
 TEXT = "text/plain; charset=utf-8"
+LIVE_LINES = 10_000
+"""Of a running container, when nobody says how many: what floods its output would take minutes to read whole."""
+LIVE_BYTES = 8 << 20
+"""Of a running container that isn't followed: its lines may be long."""
+CUT = b"\n[... longer than an answer may be: ask for fewer of the last lines (tail) ...]\n"
 
 
 @router.get(
@@ -39,7 +45,7 @@ async def read_log(
     tail: Annotated[int | None, Query(ge=1, le=100_000, description="Only the last lines.")] = None,
 ) -> StreamingResponse:
     """`build` and `install` come from the log store, which keeps them after the environment is gone; `container` comes
-    live from the cluster while there is a pod, else from the log store; `command` is the last words of a dev command that failed;
+    live from the cluster while there is a pod (its last 10,000 lines, unless `tail` says otherwise), else from the log store; `command` is the last words of a dev command that failed;
     `egress` says which outside hosts were refused, and what would allow them."""
     row = await row_of(parts, namespace)
     number = rollout or EnvironmentReport.model_validate(row.report).rollout
@@ -86,10 +92,22 @@ async def _live(cluster: Cluster, pod: dict[str, Any], follow: bool, tail: int |
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     container = pod["spec"]["containers"][0]["name"]
     try:
-        async for chunk in cluster.pod_log(namespace, name, container, follow=follow, tail_lines=tail):
+        chunks = cluster.pod_log(namespace, name, container, follow=follow, tail_lines=tail or LIVE_LINES)
+        async for chunk in chunks if follow else _bounded(chunks):
             yield chunk
     except ClusterGone:
         return  # it was removed while it was read: that is its end
+
+
+async def _bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    left = LIVE_BYTES
+    async with aclosing(cast(Any, chunks)) as whole:
+        async for chunk in whole:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left < 0:
+                yield CUT
+                return
 
 
 def _no_such_log(parts: ApiParts, log: str, namespace: str, rollout: int) -> ApiError:

@@ -26,6 +26,8 @@ LINK_LOCAL = "169.254.0.0/16"
 ADDRESSES = Path("/var/lib/cni/networks") / BRIDGE
 """What the CNI plugin host-local has given away."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STEP_LOG_SPEED = 8 << 20
+"""Bytes a second of one step, as the mean since it began; what is more is left out, and the log says so."""
 RUNC = Path(__file__).parent / "go" / "runc"
 DISK = Path(__file__).parent / "limited_disk.sh"
 DISK_SIZE = "20G"
@@ -188,6 +190,8 @@ def _environment() -> dict[str, str]:
     told = {"CATALYST_RUNC": str(ensure(debian.holder("runc")) / "runc")}
     if (bundle := host_bundle()) is not None:
         told["CATALYST_CA_BUNDLE"] = str(bundle.resolve())
+    # Its own bound keeps a log's beginning, and the reason of a failure stands at the end; the log store keeps both.
+    told |= {"BUILDKIT_STEP_LOG_MAX_SIZE": "-1", "BUILDKIT_STEP_LOG_MAX_SPEED": str(STEP_LOG_SPEED)}
     told["CATALYST_STEP_VARIABLES"] = " ".join(f"{name}={value}" for name, value in mirrors.found().variables().items())
     return told | {"PATH": f"{ensure(runc_artifact())}/bin:{SYSTEM_PATH}"}
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from activities.protocols import Kind, ObjectRef
-from api.logs import _follow
+from api.logs import CUT, LIVE_BYTES, LIVE_LINES, _follow
 from environments import labels
 from environments.model import Phase
 from tests.api.conftest import Api
@@ -108,6 +108,18 @@ async def test_the_container_of_the_newest_rollout_is_read_live(running: Api) ->
     assert (await running.client.get(url("container"))).text == "new says\nhello\n"
     assert (await running.client.get(url("container", "?tail=1"))).text == "hello\n"
     assert (await running.client.get(url("container", "?rollout=2"))).text == "old says\nhello\n"
+
+
+async def test_a_flood_of_output_is_told_by_its_last_lines(running: Api) -> None:
+    running.cluster.write_log(PREVIEW, "new", "app", b"".join(b"line %d\n" % each for each in range(LIVE_LINES)))
+    lines = (await running.client.get(url("container"))).text.splitlines()
+    assert len(lines) == LIVE_LINES and lines[-1] == f"line {LIVE_LINES - 1}"
+
+
+async def test_lines_without_end_are_cut_and_that_is_said(running: Api) -> None:
+    running.cluster.write_log(PREVIEW, "new", "app", b"x" * (LIVE_BYTES + 1))
+    answer = (await running.client.get(url("container"))).content
+    assert len(answer) == LIVE_BYTES + len(CUT) and answer.endswith(CUT)
 
 
 async def test_the_pod_of_development_mode_is_read_whatever_the_rollout(preview: Api) -> None:
