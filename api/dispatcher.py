@@ -21,6 +21,7 @@ from api.metrics import Metrics
 from api.traces import NO_TRACES, handing_on
 from environments.model import BranchKey, PullRequestKey
 from environments.work import Request
+from gateways.cancellation import obey_cancellation
 from store.deliveries import Deliveries, Delivery
 from store.index import DatabaseIndex
 
@@ -92,16 +93,18 @@ class Dispatcher:
     async def run(self) -> None:
         while True:
             self._news.clear()
-            began = time.monotonic()
+            began, pause = time.monotonic(), 0.0
             try:
                 await self.hand_on()
             except* GatewayError as errors:
                 log.warning("the database doesn't answer", error=str(errors.exceptions[0]))
-                await asyncio.sleep(FIRST_PAUSE)
+                pause = FIRST_PAUSE
             except* Exception:
                 # A mistake of ours must not end the only task that hands on; it shows in the log and in the lag.
                 log.exception("handing on failed")
-                await asyncio.sleep(LONGEST_PAUSE)
+                pause = LONGEST_PAUSE
+            obey_cancellation()
+            await asyncio.sleep(pause)
             await self._wait()
             await asyncio.sleep(began + GATHER_SECONDS - time.monotonic())
 

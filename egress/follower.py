@@ -25,6 +25,7 @@ from environments.egress import (
 )
 from environments.model import EnvironmentIdentity, KubernetesObject, PlatformAddress
 from environments.permissions import home_object
+from gateways.cancellation import obey_cancellation
 from gateways.proxy.configuration import Outside
 from gateways.proxy.configuration import Project as Rules
 
@@ -78,6 +79,7 @@ class Follower:
                 await self._follow()
             except* GatewayError as errors:
                 LOG.warning("the egress proxy isn't followed up for a moment: %s", errors.exceptions[0])
+            obey_cancellation()
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def sync(self) -> None:

@@ -11,6 +11,7 @@ from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind, O
 from environments import labels, names
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName
 from environments.permissions import HOME, home_object
+from gateways.cancellation import obey_cancellation
 from gateways.cluster.lease import LeaseLost, hold_lease
 from worker.terminals import hear_terminals
 
@@ -40,6 +41,7 @@ async def watch_for_ever(cluster: Cluster, sidecars: Sidecars, owners: Owners, i
                 group.create_task(hear_terminals(cluster, sidecars, owners))
         except* (GatewayError, LeaseLost) as errors:
             LOG.warning("the watch broke off and begins anew: %s", errors.exceptions[0])
+        obey_cancellation()
         await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 

@@ -47,6 +47,11 @@ async def hold_lease(
         if renewal.done() and block.uncancel() <= before:
             raise LeaseLost(f"The lease {namespace}/{name} couldn't be renewed in time") from None
         raise
+    except BaseException:
+        # Cancelled by us, the block ended with a failure of its own: nobody is to take our request for somebody else's.
+        if renewal.done():
+            block.uncancel()
+        raise
     finally:
         renewal.cancel()
         await election.release()

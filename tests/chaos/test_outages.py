@@ -8,6 +8,7 @@ from tests.chaos import outages
 from tests.chaos.outages import Outage
 from tests.e2e.slow_build import is_in_long_step, slow_build
 from tests.e2e.world import Platform, Preview, sample
+from tests.patience import PATIENCE_SECONDS
 
 PARTS: dict[str, Outage] = {
     "temporal": partial(outages.program, "temporal"),
@@ -24,37 +25,39 @@ RECOVERED_SECONDS = 400
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_away_during_a_rollout(chaos: Platform, part: str, outage_seconds: float) -> None:
-    preview = chaos.opened(slow_build("built in spite of it\n"))
-    preview.becomes("Building")
-    preview.until(lambda: is_in_long_step(preview), 60, "the build is in its long step")
+def test_away_during_a_rollout_and_a_teardown(chaos: Platform, part: str, outage_seconds: float) -> None:
+    torn_down, rolled_out = _ready(chaos), _in_a_long_build(chaos)
+    torn_down.closed()
+    torn_down.until(lambda: torn_down.report().get("phase") == "Deleting", PATIENCE_SECONDS, "it is being deleted")
     with PARTS[part](chaos, outage_seconds):
         pass
-    preview.becomes("Ready", within=RECOVERED_SECONDS)
-    preview.answers("built in spite of it")
-    preview.answers_only("built in spite of it")
-    preview.says("Ready", within=RECOVERED_SECONDS)
-    preview.closed()
-    preview.is_gone(within=RECOVERED_SECONDS)
+    rolled_out.becomes("Ready", within=RECOVERED_SECONDS)
+    rolled_out.answers("built in spite of it")
+    rolled_out.answers_only("built in spite of it")
+    rolled_out.says("Ready", within=RECOVERED_SECONDS)
+    torn_down.is_gone(within=RECOVERED_SECONDS)
+    torn_down.says("Torn down", within=RECOVERED_SECONDS)
+    rolled_out.closed()
+    rolled_out.is_gone(within=RECOVERED_SECONDS)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_away_during_a_teardown(chaos: Platform, part: str, outage_seconds: float) -> None:
+def _ready(chaos: Platform) -> Preview:
     preview = chaos.opened(sample("dockerfile"))
     preview.becomes("Ready")
-    preview.closed()
-    preview.until(lambda: preview.report().get("phase") == "Deleting", 60, f"{preview.namespace} is being deleted")
-    with PARTS[part](chaos, outage_seconds):
-        pass
-    preview.is_gone(within=RECOVERED_SECONDS)
-    preview.says("Torn down", within=RECOVERED_SECONDS)
+    return preview
+
+
+def _in_a_long_build(chaos: Platform) -> Preview:
+    preview = chaos.opened(slow_build("built in spite of it\n"))
+    preview.becomes("Building")
+    preview.until(lambda: is_in_long_step(preview), PATIENCE_SECONDS, "the build is in its long step")
+    return preview
 
 
 def test_the_node_restarts(chaos: Platform) -> None:
-    preview = chaos.opened(sample("dockerfile"))
-    preview.becomes("Ready")
+    preview = _ready(chaos)
     outages.restart_node(chaos.machine)
-    preview.until(lambda: preview.fetch() is not None, 60, "the ingress, outside the node, answers")
+    preview.until(lambda: preview.fetch() is not None, PATIENCE_SECONDS, "the ingress, outside the node, answers")
     preview.becomes("Ready", within=RECOVERED_SECONDS)
     preview.until(lambda: "hello from" in _page(preview), RECOVERED_SECONDS, "its page is back")
     preview.closed()
