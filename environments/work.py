@@ -138,6 +138,8 @@ class Observation(Value):
     fence: int = 0
     """Number of the newest rollout that wrote there."""
     overridden: tuple[Overridden, ...] = ()
+    deleted_by: str = ""
+    """Who deleted the resource by hand, as Kubernetes calls them; empty: nobody that is known of."""
     traceparent: str | None = None
     """Trace of what declared it (labels.TRACEPARENT)."""
 

@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
+    from environments.deletions import deleter
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
     from environments.overriding import override_refusal
@@ -285,7 +286,7 @@ class PullRequestWorkflow:
     def _note_deletion(self) -> None:
         """Not by us: somebody deleted the resource with kubectl. That is a wish like any other, and not undone behind their back."""
         if not self._is_removing and self._report and self._report.phase is Phase.DELETING:
-            who = "somebody who deleted its Environment resource"
+            who = deleter(self._report.deleted_by)
             self._wishes = self._wishes.model_copy(update={"stopped_by": who, "stop_reason": ""})
         self._news = True
 
