@@ -101,44 +101,13 @@ def test_the_configuration_is_printed_for_other_clusters(tmp_path: Path) -> None
     assert "python -m deploy.reviews" in refused.stderr
 
 
-class TestLocalPlatform:
-    def test_certificate_and_secret_are_made_once(self, tmp_path: Path) -> None:
-        profile = Profile("demo", root=tmp_path)
-        authority(profile.pki)
-        reviews.prepare(profile)
-        before = reviews.settings(profile), (profile.pki / "reviews.crt").read_bytes()
-        reviews.prepare(profile)
-        assert (reviews.settings(profile), (profile.pki / "reviews.crt").read_bytes()) == before
-        for secret in (profile.pki / "reviews.key", profile.secret("reviews")):
-            assert secret.stat().st_mode & 0o777 == 0o600
-
-    def test_the_certificate_is_a_server_s_and_no_authority(self, tmp_path: Path) -> None:
-        authority(tmp_path)
-        reviews.certify(tmp_path, tmp_path / "reviews.crt", tmp_path / "reviews.key")
-        verify = ("-purpose", "sslserver", "-verify_ip", "127.0.0.1", "-CAfile", str(tmp_path / "ca.crt"))
-        assert "OK" in openssl("verify", *verify, str(tmp_path / "reviews.crt"))
-        shown = openssl("x509", "-in", str(tmp_path / "reviews.crt"), "-noout", "-text")
-        assert "CA:FALSE" in shown
-        assert "Client Authentication" not in shown
-
-    def test_the_api_server_asks_where_the_api_listens(self, tmp_path: Path) -> None:
-        profile = Profile("demo", root=tmp_path)
-        files.write(profile.pki / "ca.crt", "PEM")
-        files.write(profile.secret("reviews"), "s3cret", 0o600)
-        (webhook,) = reviews.configuration(profile, "catalyst")["webhooks"]
-        given = reviews.settings(profile)
-        assert webhook["clientConfig"]["url"] == (
-            f"https://{given['CATALYST_REVIEWS__HOST']}:{given['CATALYST_REVIEWS__PORT']}"
-            f"/deletions/{given['CATALYST_REVIEWS__SECRET']}"
-        )
-
-
-def authority(folder: Path) -> None:
-    """As kubeadm makes one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    new = ("-newkey", "rsa:2048", "-noenc", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
-    openssl("req", "-x509", *new, "-subj", "/CN=kubernetes", "-days", "2")
-
-
-def openssl(*words: str) -> str:
-    return subprocess.run(["openssl", *words], capture_output=True, text=True, check=True).stdout
+def test_the_api_server_asks_where_the_api_listens(tmp_path: Path) -> None:
+    profile = Profile("demo", root=tmp_path)
+    files.write(profile.pki / "ca.crt", "PEM")
+    files.write(profile.secret("reviews"), "s3cret", 0o600)
+    (webhook,) = reviews.configuration(profile, "catalyst")["webhooks"]
+    given = reviews.settings(profile)
+    assert webhook["clientConfig"]["url"] == (
+        f"https://{given['CATALYST_REVIEWS__HOST']}:{given['CATALYST_REVIEWS__PORT']}"
+        f"/deletions/{given['CATALYST_REVIEWS__SECRET']}"
+    )
