@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
     from workflows.pushing import Pushing
     from workflows.reporting import Reporting
+    from workflows.scopes import with_scope
 
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
@@ -108,9 +109,8 @@ class PullRequestWorkflow:
 
     @workflow.signal
     def override(self, request: OverrideRequest) -> None:
-        """Set or reset what was detected, for this environment. Handed over by the main loop: an error in a signal's handler
-        would end the workflow."""
-        self._overrides = (*self._overrides, request)
+        """Set or reset what was detected. Handed over by the main loop: an error in a signal's handler would end the workflow."""
+        self._overrides = (*self._overrides, with_scope(request))
         self._news = True
 
     @workflow.signal
@@ -146,7 +146,7 @@ class PullRequestWorkflow:
 
     @workflow.update(name="override")
     async def override_now(self, request: OverrideRequest) -> str:
-        await self._hand_over(request)
+        await self._hand_over(with_scope(request))
         return "The override was handed to the environment."
 
     @override_now.validator

@@ -364,4 +364,4 @@ async def test_an_override_keeps_names_of_variables_but_not_their_values(databas
     overrides = DatabaseOverrides(database)
     await overrides.record("ada-shop-pr-7", OverrideRequest(by="ci", port=3000, env={"KEY": "secret"}))
     [kept] = await overrides.list("ada-shop-pr-7")
-    assert (kept.who, kept.what) == ("ci", {"port": 3000, "env": ["KEY"]})
+    assert (kept.who, kept.what) == ("ci", {"port": 3000, "env": ["KEY"], "scope": "project"})
