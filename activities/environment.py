@@ -13,7 +13,16 @@ from activities.guards import Guards
 from activities.kinds import DEPLOYMENT, NAMESPACE, POD, environment_ref, namespace_ref
 from activities.lateness import refuse_if_late
 from activities.living_health import LivingHealth
-from activities.protocols import Cluster, ClusterConflict, ClusterGone, Index, IndexRow, Probe
+from activities.protocols import (
+    Audit,
+    Cluster,
+    ClusterConflict,
+    ClusterGone,
+    GatewayError,
+    Index,
+    IndexRow,
+    Probe,
+)
 from environments import labels, names
 from environments.declared import DeclaredEnvironment, parse_environment
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, Message, NamespaceName, Phase
@@ -23,6 +32,9 @@ from environments.report import status_object
 from environments.sidecar import is_living
 from environments.work import CheckRequest, DeleteRequest, Observation, Publication, Target, Verdict
 
+PATIENCE_SECONDS = 2
+"""With a database that would say who deleted a resource: teardown needs nothing but the cluster (design: rule 3)."""
+
 
 @dataclass(frozen=True)
 class EnvironmentActivities:
@@ -31,6 +43,7 @@ class EnvironmentActivities:
     living: LivingHealth
     probe: Probe
     index: Index
+    audit: Audit
 
     @activity.defn
     @gateway_errors
@@ -44,7 +57,8 @@ class EnvironmentActivities:
         declared = parse_environment(stored, home)
         # Teardown needs no project (design: rule 3).
         project = None if declared.is_deleting else await project_of(self.cluster, declared)
-        told = {"overridden": overridden(stored, declared, project)}
+        by = await self._deleter(key, declared.uid) if declared.is_deleting else ""
+        told = {"overridden": overridden(stored, declared, project), "deleted_by": by}
         seen = _observation(with_project(declared, project)).model_copy(update=told)
         if seen.namespace is None:
             return _with_namespace(seen, await self._namespace_of(key))
@@ -117,6 +131,14 @@ class EnvironmentActivities:
         """Begin deleting the resource; its own workflow tears down and lets it go."""
         with suppress(ClusterConflict):  # another resource of that name by now
             await self.cluster.delete(environment_ref(request.key), uid=request.uid)
+
+    async def _deleter(self, key: EnvironmentKey, uid: EnvironmentUid) -> str:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self.audit.deleter(key, uid)
+        except (GatewayError, TimeoutError) as error:
+            activity.logger.warning("nobody can say who deleted %s/%s: %s", key.namespace, key.name, error)
+            return ""
 
     async def _namespace_of(self, key: EnvironmentKey) -> KubernetesObject | None:
         """By annotation: without a resource, or with an unusable one, nothing else says which namespace was its."""

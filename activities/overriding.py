@@ -16,6 +16,11 @@ from environments.model import EnvironmentKey, KubernetesObject
 from environments.overriding import environment_override, override_refusal, project_override
 from environments.work import OverrideWork
 
+NO_PROJECT = (
+    "There is no Project resource that it could be set on; nothing was changed. "
+    "With the scope `environment` it is set for this environment alone."
+)
+
 
 class OverrideRefused(GatewayError):
     """Nothing was changed; the message says why."""
@@ -56,7 +61,7 @@ class OverrideActivities:
         declared = parse_environment(stored, home) if home else None
         project = await project_of(self.cluster, declared) if declared else None
         if declared is None or project is None:
-            raise OverrideRefused("There is no Project resource that it could be set on; nothing was changed.")
+            raise OverrideRefused(NO_PROJECT)
         await self._apply(project_override(project, declared.type, work.request.model_dump(), datetime.now(UTC)))
         await self._record(work, f"{project['metadata']['namespace']}/{project['metadata']['name']}")
         environments = await self.cluster.list(ENVIRONMENT, work.key.namespace)

@@ -1,19 +1,18 @@
 """Composition root of the API process: `python -m api`."""
 
-import asyncio
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
-import uvicorn
 import uvloop
 from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
 from api.app import create_app
 from api.parts import ApiParts
+from api.reviews import create_review_app
+from api.serving import api_server, review_server, serve_all
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.temporal.owners import TemporalOwners
 from settings.logging import configure_logging
@@ -29,8 +28,6 @@ from telemetry.calls import observed
 from telemetry.causes import tracing_interceptors
 from telemetry.tracing import tracing
 
-GRACE_SECONDS = 5
-"""For requests that run at SIGTERM; followed logs are cut then."""
 BOOTSTRAP = "bootstrap"
 
 log = structlog.get_logger()
@@ -48,25 +45,12 @@ def main() -> int:
 
 
 async def serve(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises GatewayError when the database can't be opened or the kubeconfig not be read."""
-    _outlive_signals()
+    """Until SIGTERM or SIGINT. Raises GatewayError when database, kubeconfig or certificate can't be opened."""
     async with tracing("catalyst-api") as traces, _parts(settings, traces) as parts:
-        config = uvicorn.Config(
-            create_app(parts, traces),
-            host=settings.api.host,
-            port=settings.api.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            server_header=False,
-        )
-        await uvicorn.Server(config).serve()
-
-
-def _outlive_signals() -> None:
-    # uvicorn ends its server at a signal and then raises it again, which would end us before the database is closed.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, log.info, "asked to end")
+        servers = [api_server(create_app(parts, traces), settings.api)]
+        if settings.reviews.port:
+            servers.append(review_server(create_review_app(parts), settings.reviews))
+        await serve_all(servers)
 
 
 @asynccontextmanager

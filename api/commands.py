@@ -52,8 +52,8 @@ class OverrideBody(Why):
     image: Text | None = None
     tag: Text | None = None
     reset: bool = False
-    scope: Scope = "environment"
-    """`project`: for all environments of the project that are of the same type, now and later."""
+    scope: Scope = "project"
+    """`project`: for all environments of the project that are of the same type, now and later; `environment`: for this one."""
 
     @field_validator("workdir")
     @classmethod
@@ -149,7 +149,8 @@ async def delete_by_method(parts: Parts, caller: Caller, namespace: Namespace) -
 )
 async def override(parts: Parts, caller: Caller, namespace: Namespace, body: OverrideBody) -> Accepted:
     """It outlives commits, until it is reset. Who set what and when is told with the environment."""
-    request = OverrideRequest(by=caller, **body.model_dump(exclude_unset=True))
+    given = body.model_dump(exclude_unset=True, exclude={"scope"})
+    request = OverrideRequest(by=caller, scope=body.scope, **given)
     accepted = await _ask(parts, namespace, "override", "override", request, told(request))
     await parts.overrides.record(namespace, request)
     return accepted

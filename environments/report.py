@@ -38,6 +38,8 @@ class EnvironmentReport(Value):
     """Why the last override was refused, a sentence; until another is set."""
     overridden: tuple[Overridden, ...] = ()
     """What people set instead of what was detected, and who."""
+    deleted_by: str = ""
+    """Who deleted the resource by hand, as Kubernetes calls them; empty: nobody that is known of."""
     failed_log: str | None = None
     """Log id (store.logs) whose tail explains the failure."""
     updated_at: datetime | None = None

@@ -4,8 +4,9 @@ Fields may be added with defaults, never removed or renamed: histories of runnin
 """
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from environments.model import (
     CommitSha,
@@ -50,8 +51,16 @@ class OverrideRequest(Request):
     image: str | None = None
     tag: str | None = None
     reset: bool = False
-    scope: Scope = "environment"
-    """`project`: for all environments of the project that are of the same type, now and later."""
+    scope: Scope = "project"
+    """`project`: for all environments of the project that are of the same type, now and later (FR-ENV-011)."""
+
+
+def _as_it_was_meant(recorded: Any) -> Any:
+    return {"scope": "environment", **recorded} if isinstance(recorded, dict) else recorded
+
+
+RecordedOverride = Annotated[OverrideRequest, BeforeValidator(_as_it_was_meant)]
+"""One that we wrote down ourselves, with its scope; where that is missing, it is from a time when there was only the environment."""
 
 
 class PushRequest(Request):
@@ -138,6 +147,8 @@ class Observation(Value):
     fence: int = 0
     """Number of the newest rollout that wrote there."""
     overridden: tuple[Overridden, ...] = ()
+    deleted_by: str = ""
+    """Who deleted the resource by hand, as Kubernetes calls them; empty: nobody that is known of."""
     traceparent: str | None = None
     """Trace of what declared it (labels.TRACEPARENT)."""
 
@@ -290,7 +301,7 @@ class PullRequestReport(Value):
 class OverrideWork(Value):
     key: EnvironmentKey
     uid: EnvironmentUid
-    request: OverrideRequest
+    request: RecordedOverride
 
 
 class PushWork(Value):

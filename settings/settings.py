@@ -5,9 +5,9 @@ Temporal's own variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,6 +21,25 @@ class ApiSettings(BaseModel):
     """Webhooks that were handed on or ignored; longer than any forge redelivers, short because bodies are kept."""
     public_url: str = "http://localhost:8700"
     """How people reach the API; for links on pull requests."""
+
+
+class ReviewSettings(BaseModel):
+    """Where the API server says who deletes an Environment; with TLS, as it calls nothing else."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: nothing listens, and pull requests don't say who deleted a resource by hand."""
+    certificate: Path | None = None
+    """PEM file; signed by the CA that the API server is told of."""
+    key: Path | None = None
+    secret: SecretStr = SecretStr("")
+    """End of the path that is asked, so that nobody else can tell us a name."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.port and not (self.certificate and self.key and self.secret.get_secret_value()):
+            raise ValueError("a port needs certificate, key and secret besides")
+        return self
 
 
 class WorkerSettings(BaseModel):
@@ -156,6 +175,7 @@ class Settings(BaseSettings):
     bootstrap_token: SecretStr = SecretStr("")
     """An API token that is made known at start (stored hashed), for whoever sets the platform up; empty: none."""
     api: ApiSettings = Field(default_factory=ApiSettings)
+    reviews: ReviewSettings = Field(default_factory=ReviewSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)

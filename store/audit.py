@@ -7,8 +7,15 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from environments.deletions import Deletion
+from environments.model import EnvironmentKey, EnvironmentUid
 from store.database import Database
-from store.models import AuditRow, now
+from store.models import SHORT, AuditRow, now
+
+DELETED = "deleted the resource"
+"""Action of a Deletion."""
+ENOUGH = 100
+"""Deletions of one name that are looked through, the newest first: the uid asked for is of the last resource of that name."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,13 @@ class DatabaseAudit:
         async with self.database.write() as session:
             await session.execute(update(AuditRow).where(AuditRow.id == id).values(outcome=outcome))
 
+    async def note_deletion(self, deletion: Deletion) -> None:
+        """Told by the API server, while whoever deletes it waits."""
+        await self.record(deletion.by, DELETED, subject_of(deletion.key), {"uid": deletion.uid})
+
+    async def deleter(self, key: EnvironmentKey, uid: EnvironmentUid) -> str:
+        return deleter_in(await self.list(subject_of(key), ENOUGH), uid)
+
     async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
         """The newest first."""
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
@@ -50,6 +64,16 @@ class DatabaseAudit:
             query = query.where(AuditRow.subject == subject)
         async with self.database.read() as session:
             return [_entry(row) for row in await session.scalars(query)]
+
+
+def subject_of(key: EnvironmentKey) -> str:
+    """The column is shorter than what a resource may be called."""
+    return f"{key.namespace}/{key.name}"[:SHORT]
+
+
+def deleter_in(entries: Sequence[AuditEntry], uid: EnvironmentUid) -> str:
+    """Of the newest first; an earlier one was refused, or the resource would be gone."""
+    return next((each.who for each in entries if each.action == DELETED and each.detail.get("uid") == uid), "")
 
 
 def _entry(row: AuditRow) -> AuditEntry:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from activities.protocols import IndexRow
-from environments.model import Phase
+from environments.deletions import Deletion
+from environments.model import EnvironmentKey, EnvironmentUid, Phase
 from environments.report import EnvironmentReport
-from store.audit import AuditEntry
+from store.audit import DELETED, AuditEntry, deleter_in, subject_of
 from store.models import now
 
 
@@ -46,6 +47,8 @@ class InMemoryAudit:
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
         """The oldest first."""
+        self.fails: Exception | None = None
+        """What asking for a deleter raises while it is set."""
 
     async def record(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         await self.begin(actor, action, subject, detail)
@@ -57,6 +60,14 @@ class InMemoryAudit:
 
     async def conclude(self, id: int, outcome: str) -> None:
         self.entries[id - 1] = replace(self.entries[id - 1], outcome=outcome)
+
+    async def note_deletion(self, deletion: Deletion) -> None:
+        await self.record(deletion.by, DELETED, subject_of(deletion.key), {"uid": deletion.uid})
+
+    async def deleter(self, key: EnvironmentKey, uid: EnvironmentUid) -> str:
+        if self.fails is not None:
+            raise self.fails
+        return deleter_in(await self.list(subject_of(key)), uid)
 
     async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
         return [each for each in reversed(self.entries) if subject in (None, each.subject)][:limit]

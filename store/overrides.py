@@ -39,6 +39,7 @@ class DatabaseOverrides:
 
 
 def told(request: OverrideRequest) -> dict[str, Any]:
-    """What may be written down of it."""
+    """What may be written down of it; rows without a scope are of a time when it was the environment."""
     fields = request.model_dump(exclude={"by", "delivery", "sha", "env"}, exclude_defaults=True)
+    fields["scope"] = request.scope
     return fields if request.env is None else {**fields, "env": sorted(request.env)}

@@ -97,7 +97,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     guards = Guards(cluster, options.address, ingress_address=options.ingress_address, egress=egress)
     pull_request = PullRequestActivities(forges, cluster, gateways.owners)
     living_health = LivingHealth(gateways.sidecars, logs)
-    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index)
+    environment = EnvironmentActivities(cluster, guards, living_health, gateways.probe, gateways.index, gateways.audit)
     overriding = OverrideActivities(cluster, gateways.audit, gateways.owners)
     teardown = TeardownActivities(cluster, gateways.registry, gateways.audit, options.teardown_patience)
     answering = Answering(gateways.probe, options.address)

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import EnvironmentInput, EnvironmentResult, EnvironmentSnapshot, EnvironmentState
     from workflows.pauses import Pauses
     from workflows.rollouts import Rollouts
+    from workflows.scopes import with_scope
     from workflows.teardown import Teardown
     from workflows.telling import Telling
 
@@ -88,7 +89,7 @@ class EnvironmentWorkflow:
 
     @workflow.signal
     def override(self, request: OverrideRequest) -> None:
-        self._memory.keep(overrides=(*self._memory.state.overrides, request))
+        self._memory.keep(overrides=(*self._memory.state.overrides, with_scope(request)))
         self._news = True
 
     @workflow.signal
@@ -114,7 +115,7 @@ class EnvironmentWorkflow:
     @workflow.update(name="override")
     async def override_now(self, request: OverrideRequest) -> str:
         with _answers():
-            answer = await self._write_override(request)
+            answer = await self._write_override(with_scope(request))
         self._news = True
         return answer
 

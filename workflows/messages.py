@@ -15,7 +15,7 @@ from environments.model import (
 )
 from environments.policy import Wishes
 from environments.report import EnvironmentReport
-from environments.work import Declared, OverrideRequest, PushRequest, Request, RolloutRequest, Verdict
+from environments.work import Declared, PushRequest, RecordedOverride, Request, RolloutRequest, Verdict
 
 
 class PullRequestState(Value):
@@ -28,7 +28,7 @@ class PullRequestState(Value):
     report: EnvironmentReport | None = None
     is_removing: bool = False
     """The deletion under way is our own, and nobody's wish."""
-    overrides: tuple[OverrideRequest, ...] = ()
+    overrides: tuple[RecordedOverride, ...] = ()
     """Taken by signal, not yet handed to the environment."""
     pushes: tuple[PushRequest, ...] = ()
     """From the terminal, not yet answered."""
@@ -75,7 +75,7 @@ class EnvironmentState(Value):
     retry_at: datetime | None = None
     """When a rollout that failed for a passing cause is tried again."""
     wants_retry: bool = False
-    overrides: tuple[OverrideRequest, ...] = ()
+    overrides: tuple[RecordedOverride, ...] = ()
     """Taken, not yet written."""
     close: Request | None = None
     """Taken by signal, not yet carried out."""

@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
+    from environments.deletions import deleter
     from environments.model import Message, Phase, PullRequest
     from environments.names import environment_workflow_id
     from environments.overriding import override_refusal
@@ -27,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
     from workflows.pushing import Pushing
     from workflows.reporting import Reporting
+    from workflows.scopes import with_scope
 
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
@@ -107,9 +109,8 @@ class PullRequestWorkflow:
 
     @workflow.signal
     def override(self, request: OverrideRequest) -> None:
-        """Set or reset what was detected, for this environment. Handed over by the main loop: an error in a signal's handler
-        would end the workflow."""
-        self._overrides = (*self._overrides, request)
+        """Set or reset what was detected. Handed over by the main loop: an error in a signal's handler would end the workflow."""
+        self._overrides = (*self._overrides, with_scope(request))
         self._news = True
 
     @workflow.signal
@@ -145,7 +146,7 @@ class PullRequestWorkflow:
 
     @workflow.update(name="override")
     async def override_now(self, request: OverrideRequest) -> str:
-        await self._hand_over(request)
+        await self._hand_over(with_scope(request))
         return "The override was handed to the environment."
 
     @override_now.validator
@@ -285,7 +286,7 @@ class PullRequestWorkflow:
     def _note_deletion(self) -> None:
         """Not by us: somebody deleted the resource with kubectl. That is a wish like any other, and not undone behind their back."""
         if not self._is_removing and self._report and self._report.phase is Phase.DELETING:
-            who = "somebody who deleted its Environment resource"
+            who = deleter(self._report.deleted_by)
             self._wishes = self._wishes.model_copy(update={"stopped_by": who, "stop_reason": ""})
         self._news = True
 

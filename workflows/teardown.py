@@ -66,7 +66,8 @@ class Teardown:
         if seen.uid is None or seen.is_deleting:
             memory.keep(uid=uid, pull_request=memory.state.pull_request or seen.pull_request)
             generation = max(seen.generation, memory.state.report.generation)
-            memory.report(uid=uid, namespace=namespace, generation=generation)
+            deleted_by = seen.deleted_by or memory.state.report.deleted_by
+            memory.report(uid=uid, namespace=namespace, generation=generation, deleted_by=deleted_by)
         report = memory.state.report
         if report.phase is not Phase.DELETED and report.reason != TEARDOWN_BLOCKED:
             memory.report(phase=Phase.DELETING, url=None, reason="", message="It is being removed.", failed_log=None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from environments.model import PullRequestKey, Value
+from environments.model import EnvironmentKey, EnvironmentUid, PullRequestKey, Value
 
 
 class Index(Protocol):
@@ -32,3 +32,7 @@ class IndexRow(Value):
 
 class Audit(Protocol):
     async def record(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None: ...
+
+    async def deleter(self, key: EnvironmentKey, uid: EnvironmentUid) -> str:
+        """Who deleted that resource by hand (environments.deletions.Deletion); empty: nobody that is known of."""
+        ...

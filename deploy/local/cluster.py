@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.local import kubernetes
+from deploy.local import kubernetes, reviews
 from deploy.local.credentials import NODE
 from deploy.local.errors import SetupError
 from deploy.local.profile import Profile
@@ -83,6 +83,11 @@ def apply_definitions(profile: Profile) -> None:
             _apply(profile, f"--filename={folder}")
     if any((DEPLOY / "crds").glob("*.yaml")):
         kubectl(profile, "wait", "--for=condition=Established", f"--filename={DEPLOY / 'crds'}", "--timeout=30s")
+
+
+def apply_reviews(profile: Profile) -> None:
+    """Whoever deletes an Environment is told to the API from now on."""
+    _apply(profile, "--filename=-", given=json.dumps(reviews.configuration(profile, PRODUCT)))
 
 
 def wait_for_node(profile: Profile, started: float) -> None:

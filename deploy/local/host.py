@@ -44,6 +44,7 @@ def check_ports(profile: Profile) -> None:
     loopback = (
         ports.api,
         ports.worker_health,
+        ports.reviews,
         ports.forge,
         ports.temporal,
         ports.temporal_ui,

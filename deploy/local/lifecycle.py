@@ -24,6 +24,7 @@ from deploy.local import (
     kubernetes,
     network,
     node,
+    reviews,
     services,
     sidecar,
     squid,
@@ -84,6 +85,7 @@ def up(profile: Profile, fresh: bool = False) -> None:
         cluster.wait_for_api(profile)
         cluster.authorise(profile)
         cluster.apply_definitions(profile)
+        cluster.apply_reviews(profile)
     with step("images into the registry", 10) as current:
         images.push_library(profile, current.say)
     with step("the node", 10):
@@ -183,6 +185,7 @@ def _prepare(profile: Profile) -> list[Program]:
     for folder in ("run", "logs", "secrets"):
         (profile.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     credentials.prepare(profile)
+    reviews.prepare(profile)
     forge.prepare(profile)
     egress.prepare(profile)
     beside = [services.registry(profile), services.temporal(profile), services.ingress(profile), forge.program(profile)]

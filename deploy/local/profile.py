@@ -23,6 +23,8 @@ class Ports:
 
     api: int = 8700
     worker_health: int = 8701
+    reviews: int = 8702
+    """Where the API server tells the API who deletes an Environment."""
     forge: int = 3700
     temporal: int = 7233
     temporal_ui: int = 8233

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import builder, buildkit, debian, egress, files, images
+from deploy.local import builder, buildkit, debian, egress, files, images, reviews
 from deploy.local.certificates import host_bundle
 from deploy.local.forge_setup import ForgeAccess
 from deploy.local.profile import PLATFORM_ADDRESS, Profile
@@ -136,6 +136,7 @@ def product_environment(profile: Profile, forge: ForgeAccess, api_token: str) ->
         "CATALYST_IMAGES__SIDECAR": images.SIDECAR,
         "CATALYST_BOOTSTRAP_TOKEN": api_token,
         **egress.settings(profile),
+        **reviews.settings(profile),
     }
     if bundle := host_bundle():
         environment["CATALYST_CA_BUNDLE"] = str(bundle)

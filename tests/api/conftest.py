@@ -18,7 +18,7 @@ from api.dispatcher import Dispatcher
 from api.parts import ApiParts
 from gateways.cluster.fake import InMemoryCluster
 from gateways.temporal.fake import InMemoryOwners
-from settings.settings import ApiSettings, GiteaSettings, GitHubSettings, Settings
+from settings.settings import ApiSettings, GiteaSettings, GitHubSettings, ReviewSettings, Settings
 from store.audit import DatabaseAudit
 from store.database import Database, open_database
 from store.deliveries import Deliveries
@@ -29,6 +29,7 @@ from store.tokens import Tokens
 from tests.postgresql import Place
 
 SECRET = "the forge's secret"
+REVIEWS_SECRET = "the-api-servers-secret"
 LIMIT = 200_000
 
 
@@ -96,6 +97,7 @@ async def api(tmp_path: Path, place: Place) -> AsyncIterator[Api]:
         api=ApiSettings(max_body_bytes=LIMIT),
         gitea=GiteaSettings(webhook_secret=SecretStr(SECRET)),
         github=GitHubSettings(webhook_secret=SecretStr(SECRET)),
+        reviews=ReviewSettings(secret=SecretStr(REVIEWS_SECRET)),
     )
     database = await open_database(place.url)
     owners, cluster, tokens = InMemoryOwners(), InMemoryCluster(), Tokens(database)

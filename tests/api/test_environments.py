@@ -143,13 +143,11 @@ async def test_an_override_is_passed_on_and_recorded_without_secrets(api: Api) -
         **body,
         "by": "ci",
         "reset": False,
-        "scope": "environment",
+        "scope": "project",
     }
     [kept] = await api.parts.overrides.list(PREVIEW)
     [entry] = await api.parts.audit.list(PREVIEW)
-    assert (
-        kept.what == entry.detail == {"command": "npm start", "port": 3000, "env": ["KEY"], "reason": "wrong command"}
-    )
+    assert kept.what == entry.detail == {**body, "env": ["KEY"], "scope": "project"}
     assert kept.who == "ci"
 
 
@@ -165,7 +163,7 @@ async def test_an_override_is_passed_on_and_recorded_without_secrets(api: Api) -
         {"workdir": "a/../../b"},
         {"env": {"1X": "y"}},
         {"command": ""},
-        {"scope": "project"},
+        {"scope": "environment"},
         {"scope": "team", "command": "x"},
     ],
     ids=str,
@@ -184,15 +182,15 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
     assert (answer.status_code, "hidden" in answer.text) == (422, False)
 
 
-async def test_an_override_may_be_for_the_project(api: Api) -> None:
+async def test_an_override_may_be_for_this_environment_alone(api: Api) -> None:
     await api.parts.index.put(row())
     api.owners.running.add("pr/gitea/3/7")
-    body = {"command": "npm start", "scope": "project"}
+    body = {"command": "npm start", "scope": "environment"}
     assert (await api.client.post(f"/api/v1/environments/{PREVIEW}/override", json=body)).status_code == 202
     [told] = api.owners.told
-    assert told.request == OverrideRequest(by="ci", command="npm start", scope="project")
+    assert told.request == OverrideRequest(by="ci", command="npm start", scope="environment")
     [entry] = await api.parts.audit.list(PREVIEW)
-    assert entry.detail["scope"] == "project"
+    assert entry.detail["scope"] == "environment"
 
 
 async def test_what_is_overridden_is_told_with_who_and_when(api: Api) -> None:

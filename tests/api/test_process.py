@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,11 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from store.audit import DatabaseAudit
 from store.database import open_database
 from store.index import DatabaseIndex
 from store.logs import FileLogs
-from tests.api.conftest import SECRET, pull_request, signed
+from tests.api.conftest import REVIEWS_SECRET, SECRET, pull_request, signed
 from tests.api.test_environments import PREVIEW, row
+from tests.api.test_reviews import ALLOWED, KEY, UID, review
+from tests.certificates import authority, review_settings
 from tests.patience import PATIENCE_SECONDS
 
 KUBECONFIG = """
@@ -35,11 +39,16 @@ def free_port() -> int:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    return settings_in(tmp_path)
+
+
+def settings_in(folder: Path) -> dict[str, str]:
+    """Of an API that keeps everything in there, and whose kubeconfig lies there."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("CATALYST_", "TEMPORAL_"))},
-        "CATALYST_KUBECONFIG": str(tmp_path / "kubeconfig"),
-        "CATALYST_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/catalyst.db",
-        "CATALYST_LOGS__FOLDER": str(tmp_path / "logs"),
+        "CATALYST_KUBECONFIG": str(folder / "kubeconfig"),
+        "CATALYST_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/catalyst.db",
+        "CATALYST_LOGS__FOLDER": str(folder / "logs"),
         "CATALYST_LOGS__FORMAT": "json",
         "CATALYST_API__PORT": str(free_port()),
         "CATALYST_BOOTSTRAP_TOKEN": "bootstrap",
@@ -104,9 +113,62 @@ async def test_it_ends_in_time_though_somebody_follows_a_log(environment: dict[s
 
 async def test_a_database_that_cannot_be_opened_is_said_in_a_sentence(environment: dict[str, str]) -> None:
     environment["CATALYST_DATABASE_URL"] = "sqlite+aiosqlite:////proc/none/catalyst.db"
+    returned, told = await _ends(environment)
+    assert returned == 1
+    assert "/proc/none" in told and "Traceback" not in told
+
+
+async def test_it_hears_by_tls_who_deletes_an_environment_and_ends_with_both_listeners(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    port = free_port()
+    environment |= review_settings(authority(tmp_path), port, REVIEWS_SECRET)
+    async with started(environment) as (process, _):
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+        async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=trusted) as server:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await _accepts(port):
+                    await asyncio.sleep(0.1)
+            answer = await server.post(f"/deletions/{REVIEWS_SECRET}", json=review())
+            assert answer.json() == ALLOWED
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert not await _accepts(port)
+    database = await open_database(environment["CATALYST_DATABASE_URL"])
+    assert await DatabaseAudit(database).deleter(KEY, UID) == "alice"
+    await database.aclose()
+
+
+@pytest.mark.parametrize("broken", ["CERTIFICATE", "KEY"])
+async def test_a_certificate_that_cannot_be_read_is_said_in_a_sentence(
+    environment: dict[str, str], tmp_path: Path, broken: str
+) -> None:
+    environment |= review_settings(authority(tmp_path), free_port(), REVIEWS_SECRET)
+    Path(environment[f"CATALYST_REVIEWS__{broken}"]).write_text("no PEM")
+    returned, told = await _ends(environment)
+    assert returned == 1
+    assert f"CATALYST_REVIEWS__{broken}" in told and "Traceback" not in told
+
+
+async def test_half_a_listener_is_said_in_a_sentence(environment: dict[str, str]) -> None:
+    environment["CATALYST_REVIEWS__PORT"] = str(free_port())
+    returned, told = await _ends(environment)
+    assert returned == 1
+    assert "CATALYST_REVIEWS: " in told and "a port needs certificate, key and secret" in told
+
+
+async def _ends(environment: dict[str, str]) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api", env=environment, stderr=asyncio.subprocess.PIPE
     )
     told = (await process.communicate())[1].decode()
-    assert process.returncode == 1
-    assert "/proc/none" in told and "Traceback" not in told
+    return process.returncode, told
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True

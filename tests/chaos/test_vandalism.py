@@ -31,12 +31,14 @@ def test_a_namespace_deleted_by_hand_is_told_and_comes_back_by_retry(chaos: Plat
     _closes(preview)
 
 
-def test_a_resource_deleted_by_hand_is_torn_down_and_the_pull_request_says_how_to_get_it_back(chaos: Platform) -> None:
+def test_a_resource_deleted_by_hand_is_torn_down_and_the_pull_request_says_by_whom_and_how_to_get_it_back(
+    chaos: Platform,
+) -> None:
     preview = _ready(chaos)
     words = ("delete", "environments", preview.resource.name, "--namespace", preview.home)
     preview.machine.kubectl(*words, "--wait=false")
     preview.is_removed()
-    preview.says("somebody who deleted its Environment resource", "Retry")
+    preview.says("the Kubernetes user `kubernetes-admin`, who deleted its Environment resource", "Retry")
     preview.machine.signal(preview.workflow_ids()[0], "retry", {"by": "kim"})
     preview.becomes("Ready")
     _closes(preview)

@@ -138,7 +138,8 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.is_settled and self.model.is_open and not self.model.may_be_stopped)
     @rule(colour=st.sampled_from(["green", "blue"]))
     def override(self, colour: str) -> None:
-        if self.do(self.world.ask("override", OverrideRequest(by="dora", env={"COLOUR": colour}))):
+        request = OverrideRequest(by="dora", env={"COLOUR": colour}, scope="environment")
+        if self.do(self.world.ask("override", request)):
             self.model.colour = colour
 
     @precondition(lambda self: self.model.is_open)

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from syrupy.assertion import SnapshotAssertion
 
+from environments.deletions import deleter
 from environments.markdown import fence, inline, sentence
 from environments.messages import COMMENT_MARKER, CommentView, comment, commit_status, current_details, duration
 from environments.model import (
@@ -26,6 +27,7 @@ from environments.model import (
     StepState,
 )
 from environments.overriding import Overridden
+from environments.policy import Remove, Wishes, decide
 from environments.report import EnvironmentReport, status_object
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -126,6 +128,13 @@ class TestSnapshots:
         told = view(None, message(reason))
         assert comment(told) == snapshot(name="comment")
         assert commit_status(told).model_dump() == snapshot(name="status")
+
+    @pytest.mark.parametrize("user", ["alice", "", "`@all` <b>|x</b>\n# [a](http://b.c)"])
+    def test_who_deleted_the_resource_by_hand(self, user: str, snapshot: SnapshotAssertion) -> None:
+        decision = decide(PULL_REQUEST, Wishes(stopped_by=deleter(user)))
+        assert isinstance(decision, Remove)
+        assert comment(view(None, decision.message)) == snapshot(name="comment")
+        assert commit_status(view(None, decision.message)).model_dump() == snapshot(name="status")
 
     def test_a_shell_without_a_url(self, snapshot: SnapshotAssertion) -> None:
         note = "Nothing here says how to run it. Add .catalyst.yaml."

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, event, text, update
 from sqlalchemy.exc import StatementError
 
 from activities.protocols import IndexRow
-from environments.model import Phase, PullRequestKey
+from environments.deletions import MOST_OF_A_NAME, Deletion
+from environments.model import EnvironmentKey, EnvironmentUid, NamespaceName, Phase, PullRequestKey
 from environments.report import EnvironmentReport
 from environments.work import OverrideRequest
 from store.audit import DatabaseAudit
@@ -335,6 +336,23 @@ async def test_what_was_asked_is_recorded_before_its_answer(audit: DatabaseAudit
     assert (found.who, found.action, found.detail, found.outcome) == ("ci", "retry", {"reason": "flaky"}, "accepted")
 
 
+async def test_who_deleted_a_resource_is_known_by_its_uid(audit: DatabaseAudit | InMemoryAudit) -> None:
+    key = EnvironmentKey(namespace=NamespaceName("ada-shop"), name="pr-7")
+    for uid, by in (("first", "bob"), ("second", "refused"), ("second", "alice"), ("third", "carol")):
+        await audit.note_deletion(Deletion(key=key, uid=EnvironmentUid(uid), by=by))
+    await audit.record("dora", "override", "ada-shop/pr-7", {"uid": "second"})
+    assert await audit.deleter(key, EnvironmentUid("second")) == "alice"
+    assert await audit.deleter(key, EnvironmentUid("fourth")) == ""
+    other = key.model_copy(update={"name": "pr-8"})
+    assert await audit.deleter(other, EnvironmentUid("second")) == ""
+
+
+async def test_a_deletion_is_noted_however_long_the_names_are(audit: DatabaseAudit | InMemoryAudit) -> None:
+    key = EnvironmentKey(namespace=NamespaceName("a" * 63), name="b" * 253)
+    await audit.note_deletion(Deletion(key=key, uid=EnvironmentUid("u"), by="c" * MOST_OF_A_NAME))
+    assert await audit.deleter(key, EnvironmentUid("u")) == "c" * MOST_OF_A_NAME
+
+
 async def test_the_newest_entries_come_first(audit: DatabaseAudit | InMemoryAudit) -> None:
     for number in range(3):
         await audit.record("ci", f"act-{number}", "ada-shop-pr-7", {})
@@ -346,4 +364,4 @@ async def test_an_override_keeps_names_of_variables_but_not_their_values(databas
     overrides = DatabaseOverrides(database)
     await overrides.record("ada-shop-pr-7", OverrideRequest(by="ci", port=3000, env={"KEY": "secret"}))
     [kept] = await overrides.list("ada-shop-pr-7")
-    assert (kept.who, kept.what) == ("ci", {"port": 3000, "env": ["KEY"]})
+    assert (kept.who, kept.what) == ("ci", {"port": 3000, "env": ["KEY"], "scope": "project"})

@@ -220,7 +220,7 @@ class TestPeople:
         kind = preview.kubernetes("Environment")
         await world.cluster.delete(ObjectRef(kind, preview.environment.namespace, preview.environment.name))
         await preview.is_gone()
-        await preview.comment_says("deleted its Environment resource")
+        await preview.comment_says("somebody who deleted its Environment resource. Retry starts it again.")
         await preview.pull_request_workflow.signal(PullRequestWorkflow.retry, Request(by="bob"))
         await preview.becomes(Phase.READY, A)
 

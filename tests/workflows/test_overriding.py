@@ -19,8 +19,8 @@ FOR_ALL = "Overridden for the project by ada at "
 
 
 async def override(preview: Preview, **fields: object) -> None:
-    request = OverrideRequest(by="ada", **fields)
-    await preview.pull_request_workflow.execute_update("override", request)
+    """As people type it: what isn't given isn't sent either."""
+    await preview.pull_request_workflow.execute_update("override", {"by": "ada", **fields})
 
 
 async def another(first: Preview, sha: str) -> Preview:
@@ -60,7 +60,7 @@ class TestOneEnvironment:
         preview = await world.open(NODE)
         await preview.becomes(Phase.READY, A)
         before = identities(preview)
-        await override(preview, command="npm start")
+        await override(preview, command="npm start", scope="environment")
         await runs(preview, "npm start")
         assert len(before) == 3
         assert identities(preview) == before
@@ -72,11 +72,11 @@ class TestOneEnvironment:
     async def test_it_survives_a_push_until_it_is_reset(self, world: World) -> None:
         preview = await world.open(NODE)
         await preview.becomes(Phase.READY, A)
-        await override(preview, command="npm start")
+        await override(preview, command="npm start", scope="environment")
         await preview.push(B, NODE)
         await preview.becomes(Phase.READY, B)
         await runs(preview, "npm start")
-        await override(preview, reset=True)
+        await override(preview, scope="environment", reset=True)
         await runs(preview, "npm run dev")
         await world.until(lambda: "Overridden" not in preview.comment, "the comment says nothing of it any more")
         assert preview.report.overridden == ()
@@ -88,7 +88,7 @@ class TestTheProject:
         await first.becomes(Phase.READY, A)
         second = await another(first, B)
         before = identities(second)
-        await override(first, command="npm run all", scope="project")
+        await override(first, command="npm run all")
         for preview in (first, second):
             await runs(preview, "npm run all")
             await preview.comment_says(FOR_ALL)
@@ -98,14 +98,12 @@ class TestTheProject:
     async def test_it_survives_a_push_until_it_is_reset(self, world: World) -> None:
         preview = await world.open(NODE)
         await preview.becomes(Phase.READY, A)
-        await preview.pull_request_workflow.signal(
-            "override", OverrideRequest(by="ada", command="npm run all", scope="project")
-        )
+        await preview.environment_workflow.signal("override", {"by": "ada", "command": "npm run all"})
         await runs(preview, "npm run all")
         await preview.push(B, NODE)
         await preview.becomes(Phase.READY, B)
         await runs(preview, "npm run all")
-        await override(preview, scope="project", reset=True)
+        await override(preview, reset=True)
         await runs(preview, "npm run dev")
         await world.until(lambda: not preview.report.overridden, "nothing is told to be overridden")
         project = await world.cluster.get(project_ref(preview))
@@ -115,22 +113,22 @@ class TestTheProject:
     async def test_an_environment_s_own_wins_until_it_is_reset(self, world: World) -> None:
         preview = await world.open(NODE)
         await preview.becomes(Phase.READY, A)
-        await override(preview, command="npm run all", scope="project")
+        await override(preview, command="npm run all")
         await runs(preview, "npm run all")
-        await override(preview, command="npm run mine")
+        await override(preview, command="npm run mine", scope="environment")
         await runs(preview, "npm run mine")
         assert [each.scope for each in preview.report.overridden] == ["project", "environment"]
-        await override(preview, reset=True)
+        await override(preview, scope="environment", reset=True)
         await runs(preview, "npm run all")
 
     async def test_an_environment_s_own_outlives_the_reset_of_the_project_s(self, world: World) -> None:
         preview = await world.open(NODE)
         await preview.becomes(Phase.READY, A)
-        await override(preview, command="npm run mine")
+        await override(preview, command="npm run mine", scope="environment")
         await runs(preview, "npm run mine")
-        await override(preview, port=4000, scope="project")
+        await override(preview, port=4000)
         await preview.comment_says(FOR_ALL)
-        await override(preview, scope="project", reset=True)
+        await override(preview, reset=True)
         await world.until(lambda: [each.scope for each in preview.report.overridden] == ["environment"], "only its own")
         await runs(preview, "npm run mine")
 
@@ -173,6 +171,8 @@ class TestRefusals:
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await preview.environment_workflow.execute_update("override", OverrideRequest(port=1, scope="project"))
         assert "There is no Project resource" in str(refused.value.cause)
+        await override(preview, port=1, scope="environment")
+        await preview.comment_says(FOR_ONE)
 
     async def test_what_another_sets_at_the_same_moment_is_kept(
         self, world: World, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,1 @@
+"""The webhook configuration that has the API server say who deletes an Environment."""
