@@ -20,7 +20,7 @@ from tests.soak.left_over import left_over
 from tests.soak.lives import Life, lives
 from tests.soak.player import Player
 
-AT_ONCE = 4
+AT_ONCE = 8
 FAILURES = (pytest.fail.Exception, AssertionError, PeopleRefused, CommandFailed)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
