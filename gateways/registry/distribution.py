@@ -44,8 +44,8 @@ class DistributionRegistry:
     async def repositories(self, prefix: str) -> Sequence[str]:
         named = [name for name in await self._catalog() if name.startswith(prefix)]
         # The catalogue goes on naming a repository whose last manifest was deleted.
-        tags = await asyncio.gather(*(self._tags(name) for name in named))
-        return [name for name, found in zip(named, tags, strict=True) if found]
+        held = await asyncio.gather(*(self._holds_something(name) for name in named))
+        return [name for name, is_held in zip(named, held, strict=True) if is_held]
 
     async def delete_repository(self, repository: str) -> int:
         digests = await asyncio.gather(*(self._digest(repository, tag) for tag in await self._tags(repository)))
@@ -55,13 +55,21 @@ class DistributionRegistry:
                 deleted += await self._delete(repository, digest)
         return deleted
 
+    async def _holds_something(self, repository: str) -> bool:
+        for tag in await self._tags(repository):
+            # A registry that ends while it deletes leaves a tag without its manifest, which nothing can take off.
+            if await self._digest(repository, tag):
+                return True
+        return False
+
     async def _delete(self, repository: str, digest: str) -> int:
         """Delete a manifest, and what only an index holds together; how many there were."""
         path = f"/v2/{repository}/manifests/{digest}"
         answer = await self._request("GET", path)
         parts = answer.json().get("manifests") or () if answer.status_code == 200 else ()
-        deleted = await self._request("DELETE", path)
+        # The index last: only it still names the others, should this be cut off.
         counts = [await self._delete(repository, part["digest"]) for part in parts]
+        deleted = await self._request("DELETE", path)
         return (deleted.status_code != 404) + sum(counts)
 
     async def _catalog(self) -> list[str]:

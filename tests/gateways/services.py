@@ -29,9 +29,10 @@ class RegistryProcess:
 
     def __init__(self, binary: str, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
+        self._data = folder / "data"
         config = {
             "version": 0.1,
-            "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(self._data)}, "delete": {"enabled": True}},
             "http": {"addr": self.url.removeprefix("http://")},
         }
         (folder / "config.yml").write_text(json.dumps(config))
@@ -41,6 +42,11 @@ class RegistryProcess:
         while not _answers(self.url):
             assert time.monotonic() < deadline, (folder / "registry.log").read_text()[-2000:]
             time.sleep(0.05)
+
+    def lose(self, repository: str, digest: str) -> None:
+        """The manifest and not its tag: what is left when the registry ends between taking off the one and the other."""
+        manifests = self._data / "docker/registry/v2/repositories" / repository / "_manifests"
+        (manifests / "revisions" / digest.replace(":", "/") / "link").unlink()
 
     def stop(self) -> None:
         self._process.kill()
@@ -148,8 +154,10 @@ class Pusher:
         return self._manifest(repository, tag, MANIFEST, parts)
 
     def index(self, repository: str, tag: str) -> str:
-        """An index with one manifest that has no tag of its own."""
-        child = self.image(repository, "child", f"in {tag}")
+        return self.index_of(repository, tag, self.image(repository, "child", f"in {tag}"))
+
+    def index_of(self, repository: str, tag: str, child: str) -> str:
+        """With that manifest only, which loses the tag when it had the same."""
         size = int(
             self._http.head(f"/v2/{repository}/manifests/{child}", headers={"Accept": MANIFEST}).headers[
                 "Content-Length"

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +14,8 @@ from gateways.registry.distribution import DistributionRegistry
 from gateways.registry.errors import RegistryRefused, RegistryUnavailable
 from gateways.registry.fake import InMemoryRegistry
 from gateways.registry.reference import parse_reference
-from tests.gateways.services import Pusher
+from tests.gateways.services import Pusher, RegistryProcess, find_registry
+from tests.missing import missing
 
 
 @dataclass
@@ -85,6 +87,48 @@ async def test_deleting_an_index_takes_its_manifests(registry_url: str, pusher: 
     repository = f"contract-{uuid.uuid4().hex[:10]}/app"
     index = pusher.index(repository, "multi")
     assert await registry.delete_repository(repository) == 2 and not pusher.has(repository, index)
+    await registry.aclose()
+
+
+async def test_a_tag_whose_manifest_is_lost_is_nothing(tmp_path: Path) -> None:
+    binary = find_registry() or missing("No program docker-registry")
+    process = RegistryProcess(binary, tmp_path)
+    registry, pusher = DistributionRegistry(process.url), Pusher(process.url)
+    process.lose("app", pusher.image("app", "one"))
+    assert (await registry.repositories(""), await registry.delete_repository("app")) == ([], 0)
+    pusher.image("app", "one")
+    assert await registry.repositories("") == ["app"]
+    pusher.close()
+    await registry.aclose()
+    process.stop()
+
+
+class BreaksAt(httpx.AsyncHTTPTransport):
+    """The connection breaks at that DELETE, counted from one, and at none after it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._left = number
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._left -= request.method == "DELETE"
+        if request.method == "DELETE" and self._left == 0:
+            raise httpx.ReadError("broken", request=request)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_an_index_is_deleted_whole_though_the_first_try_was_cut_off(
+    registry_url: str, pusher: Pusher, number: int
+) -> None:
+    client = httpx.AsyncClient(base_url=registry_url, transport=BreaksAt(number))
+    registry, repository = DistributionRegistry(registry_url, client), f"contract-{uuid.uuid4().hex[:10]}/app"
+    part = pusher.image(repository, "one", "part")
+    digests = [part, pusher.index_of(repository, "one", part)]
+    with pytest.raises(RegistryUnavailable):
+        await registry.delete_repository(repository)
+    await registry.delete_repository(repository)
+    assert not any(pusher.has(repository, each) for each in digests)
     await registry.aclose()
 
 
