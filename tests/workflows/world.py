@@ -46,7 +46,7 @@ from gateways.source.fake_branches import InMemoryBranches
 from gateways.temporal.owners import TemporalOwners
 from store.fake import InMemoryAudit, InMemoryIndex
 from store.logs import FileLogs
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, ends
 from worker.assembly import WORKFLOWS, Gateways, Options, assemble
 from worker.watch import watch_for_ever
 from workflows.calling import builds_queue
@@ -56,8 +56,6 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
-FORGOTTEN = timedelta(seconds=2)
-"""Until another worker gets the workflows of one that is gone with what it had cached."""
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -143,8 +141,7 @@ class World:
 
     def _worker_options(self) -> dict[str, Any]:
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
-        cache = {"max_cached_workflows": self.cached_workflows, "sticky_queue_schedule_to_start_timeout": FORGOTTEN}
-        return {**cache, **beats}
+        return {"max_cached_workflows": self.cached_workflows, **beats}
 
     async def close_outside(self, *, is_followed: bool = True) -> None:
         """From now on environments get out by the forward proxy only. `is_followed`: its process runs."""
@@ -162,7 +159,7 @@ class World:
 
     async def stop_worker(self) -> None:
         if self._stack is not None:
-            await self._stack.aclose()
+            await ends(self._stack.aclose(), "the worker's shutdown")
             self._stack = None
 
     async def replace_worker(self) -> None:
@@ -172,7 +169,7 @@ class World:
         target = self.client.service_client.config.target_host
         await self.start_worker(await Client.connect(target, data_converter=pydantic_data_converter))
         if old is not None:
-            await old.aclose()
+            await ends(old.aclose(), "the replaced worker's shutdown")
 
     async def reconcile(self) -> None:
         await self.client.execute_workflow(
