@@ -28,6 +28,7 @@ from worker.assembly import WORKFLOWS, Gateways, assemble
 from worker.context import ContextInterceptor, Progress
 from worker.health import create_health_app
 from worker.parts import open_gateways, options_of
+from worker.running import running
 from worker.schedule import ensure_schedule
 from worker.watch import watch_for_ever
 from workflows.calling import builds_queue
@@ -39,6 +40,8 @@ STUCK_AFTER = 4
 WORKFLOW_TASKS_AT_ONCE = 8
 """They only compute. After a restart every workflow is replayed: all of them at once would each take longer than the ten
 seconds of a workflow task, and begin again and again."""
+CLOSING = timedelta(seconds=3)
+"""For a worker's last answers, after its activities' grace."""
 BEAT = timedelta(seconds=1)
 """Heartbeats are passed on this often: a cancellation reaches an activity no later."""
 
@@ -54,7 +57,7 @@ async def main() -> None:
         progress = Progress()
         async with AsyncExitStack() as stack:
             for worker in _workers(client, settings, gateways, progress):
-                await stack.enter_async_context(worker)
+                await stack.enter_async_context(running(worker, settings.worker.graceful_shutdown + CLOSING))
             await ensure_schedule(client, settings.task_queue, settings.worker.reconcile_every)
             beside = [
                 asyncio.create_task(

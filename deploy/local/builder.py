@@ -30,8 +30,8 @@ STEP_LOG_SPEED = 8 << 20
 """Bytes a second of one step, as the mean since it began; what is more is left out, and the log says so."""
 RUNC = Path(__file__).parent / "go" / "runc"
 DISK = Path(__file__).parent / "limited_disk.sh"
-DISK_SIZE = "20G"
-"""For the files of steps and their layers: a step that writes without end fills this and nothing else of the machine."""
+DISK_BYTES = 20 << 30
+"""For the files of steps and their layers, where the machine has them: a step that writes without end fills this and nothing else."""
 
 CONFIGURATION = Template("""\
 root = "$folder/root"
@@ -79,18 +79,18 @@ def program(profile: Profile) -> Program:
     (folder / "network.conflist").write_text(json.dumps(network(uplink.mtu())))
     (folder / "buildkitd.toml").write_text(configuration(profile))
     daemon = str(ensure(buildkit.artifact()) / "buildkitd")
-    command = (*on_own_disk(folder / "root", DISK_SIZE), daemon, f"--config={folder}/buildkitd.toml")
+    command = (*on_own_disk(folder / "root", DISK_BYTES), daemon, f"--config={folder}/buildkitd.toml")
     return Program("buildkitd", command, _environment(), priority=300, ready=("unix", str(_socket(profile))))
 
 
-def on_own_disk(root: Path, size: str) -> tuple[str, ...]:
+def on_own_disk(root: Path, size: int) -> tuple[str, ...]:
     """What goes before a daemon's command so that its snapshots are bounded.
 
     Only they: a daemon whose own records have no room can't even delete what fills the disk, and stays full for ever.
 
-    `root`: of its configuration. `size`: as truncate takes it.
+    `root`: of its configuration. `size`: bytes, as far as half of the machine's free space goes.
     """
-    return (str(DISK), str(root), f"{root}/runc-overlayfs/snapshots/snapshots", size)
+    return (str(DISK), str(root), f"{root}/runc-overlayfs/snapshots/snapshots", str(size))
 
 
 def configuration(profile: Profile) -> str:

@@ -99,6 +99,7 @@ def product(profile: Profile, forge: ForgeAccess, api_token: str) -> list[Progra
             environment,
             priority=900,
             umask="077",
+            stop_seconds=15,
             ready=ready[name],
         )
         for name in PRODUCT

@@ -77,7 +77,7 @@ class BuildKitProcess:
             command = [binary, "--config", str(folder / "buildkitd.toml")]
             if disk is not None:
                 # In a mount namespace, which takes the disk along when it ends.
-                command = ["unshare", "--mount", *on_own_disk(folder / "root", str(disk)), *command]
+                command = ["unshare", "--mount", *on_own_disk(folder / "root", disk), *command]
             # The daemon looks for runc by name, and a machine may have it in our cache only.
             environment = os.environ | {"PATH": search_path()}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

@@ -48,6 +48,7 @@ from store.fake import InMemoryAudit, InMemoryIndex
 from store.logs import FileLogs
 from tests.patience import PATIENCE_SECONDS, ends
 from worker.assembly import WORKFLOWS, Gateways, Options, assemble
+from worker.running import running
 from worker.watch import watch_for_ever
 from workflows.calling import builds_queue
 from workflows.environment import EnvironmentWorkflow
@@ -56,6 +57,7 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
+CLOSING = timedelta(seconds=30)
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -116,9 +118,9 @@ class World:
             workflow_failure_exception_types=[AssertionError],
             **common,
         )
-        await self._stack.enter_async_context(worker)
+        await self._stack.enter_async_context(running(worker, CLOSING))
         builds = Worker(client, task_queue=builds_queue(self.task_queue), activities=activities.builds, **common)
-        await self._stack.enter_async_context(builds)
+        await self._stack.enter_async_context(running(builds, CLOSING))
         await self._stack.enter_async_context(
             _beside(watch_for_ever(self.product_cluster, self.sidecars, self.owners, "test"))
         )
