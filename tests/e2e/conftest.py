@@ -2,15 +2,14 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests.e2e.world import Platform, until
+from tests.missing import missing
 from tests.patience import PATIENCE_SECONDS
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
@@ -39,7 +38,7 @@ def platform_alone() -> Iterator[Platform]:
 @contextmanager
 def _platform(how: int) -> Iterator[Platform]:
     if not LOCAL.exists():
-        _missing("No platform runs")
+        missing("No platform runs: start it with `make up`")
     local = json.loads(LOCAL.read_text())
     with Path(local["state"], "e2e.lock").open("w") as lock:
         fcntl.flock(lock, how)
@@ -51,10 +50,3 @@ def _platform(how: int) -> Iterator[Platform]:
             yield running
         finally:
             running.tidy_up()
-
-
-def _missing(what: str) -> NoReturn:
-    text = f"{what}: start it with `make up`"
-    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
-        pytest.fail(text)
-    pytest.skip(text)

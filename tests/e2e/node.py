@@ -1,7 +1,6 @@
 """The running local platform as its tests see it: kubectl, buildctl, namespaces that go away."""
 
 import json
-import os
 import secrets
 import subprocess
 import time
@@ -10,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from deploy.local import buildkit, cluster
 from environments.fetching import build_arguments
+from tests.missing import missing
 
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 
@@ -22,9 +20,7 @@ def local_platform() -> dict[str, Any]:
     """What `make up` wrote; skips the test without it, or fails it where CATALYST_REQUIRE_PLATFORM says so."""
     if LOCAL.exists():
         return dict(json.loads(LOCAL.read_text()))
-    if os.environ.get("CATALYST_REQUIRE_PLATFORM") == "1":
-        pytest.fail("No platform runs: start it with `make up`")
-    pytest.skip("No platform runs: start it with `make up`")
+    missing("No platform runs: start it with `make up`")
 
 
 def kubectl(*arguments: str, objects: list[dict[str, Any]] | None = None, timeout: float = 60) -> str:
