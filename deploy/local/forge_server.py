@@ -141,6 +141,8 @@ def _configuration(server: ForgeServer, made: ForgeSecrets) -> dict[str, dict[st
         "oauth2": {"JWT_SECRET": made.jwt_secret},
         "service": {"DISABLE_REGISTRATION": "true"},
         "webhook": {"ALLOWED_HOST_LIST": "loopback", "DELIVER_TIMEOUT": WEBHOOK_SECONDS},
+        # Its default looks into a file every two seconds. What a crash loses of this one, Gitea finds again in its database.
+        "queue.webhook_sender": {"TYPE": "channel"},
         "indexer": {"ISSUE_INDEXER_TYPE": "db"},
         "actions": {"ENABLED": "false"},
         "packages": {"ENABLED": "false"},

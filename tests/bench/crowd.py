@@ -114,7 +114,7 @@ def _all_answer(platform: Platform, namespaces: list[str]) -> float:
 def _idle(platform: Platform, measured: Measured) -> None:
     time.sleep(SETTLE_SECONDS)
     machine = Machine(platform.local)
-    pids = [pid for name in PROGRAMS if (pid := machine.pid(name)) is not None]
+    pids = [machine.outer_pid(name) for name in PROGRAMS]
     before, began = sum(map(_cpu_seconds, pids)), time.monotonic()
     time.sleep(IDLE_SECONDS)
     used = sum(map(_cpu_seconds, pids)) - before

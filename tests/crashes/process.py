@@ -69,7 +69,7 @@ def _workers(place: Place, client: Client, activities: Activities) -> tuple[Work
         task_queue=place.task_queue,
         workflows=WORKFLOWS,
         activities=activities.common,
-        # Every other test has the sandbox; here a worker starts hundreds of times.
+        # A worker starts hundreds of times here.
         workflow_runner=UnsandboxedWorkflowRunner(),
         sticky_queue_schedule_to_start_timeout=STICKY,
         **options,

@@ -7,7 +7,6 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner
 
 from activities.protocols import Answer, GatewayError, ObjectRef, OwnerGone, OwnerRefused
 from environments.model import CommitSha, Phase
@@ -49,12 +48,7 @@ class DisorderlyWorld(World):
         self.preview = self.opened_unheard(sha=sha)
 
     def _worker_options(self) -> dict[str, Any]:
-        """Without sandbox, for speed: the workflows' other tests have it."""
-        return {
-            **super()._worker_options(),
-            "interceptors": [self.zombies, ShortLimits()],
-            "workflow_runner": UnsandboxedWorkflowRunner(),
-        }
+        return {**super()._worker_options(), "interceptors": [self.zombies, ShortLimits()]}
 
     # --- what happens --------------------------------------------------------------------------------------------
 

@@ -125,9 +125,20 @@ class Machine:
                 os.kill(pid, signal.SIGKILL)
 
     def pid(self, program: str) -> int | None:
-        """None while it doesn't run."""
+        """As its supervisor counts, in the platform's own PID namespace; None while it doesn't run."""
         found = re.search(r"RUNNING\s+pid (\d+)", self._supervisor("status", program, check=False))
         return int(found[1]) if found else None
+
+    def outer_pid(self, program: str) -> int:
+        """As this machine counts. Raises CommandFailed when it doesn't run."""
+        inner = self.pid(program)
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):  # ended meanwhile
+                counted = re.search(r"^NSpid:\s(.*)$", status.read_text(), re.MULTILINE)
+                # A pod's processes are counted in a third namespace.
+                if counted and counted[1].split()[1:] == [str(inner)]:
+                    return int(status.parent.name)
+        raise CommandFailed(f"{program} doesn't run: `make status` says more.")
 
     def log_tail(self, program: str, lines: int = 25) -> str:
         return _run(["tail", f"--lines={lines}", str(self.state / "logs" / f"{program}.log")], None, 10)

@@ -12,10 +12,11 @@ from pathlib import Path
 from random import randrange
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.protocols import Answer, Kind
 from egress.follower import Follower
@@ -57,7 +58,7 @@ from workflows.pull_request import PullRequestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 BEAT = timedelta(seconds=0.2)
-CLOSING = timedelta(seconds=30)
+CLOSING = timedelta(seconds=10)
 NODE = {"package.json": '{"scripts": {"dev": "node server.js"}}', "package-lock.json": "{}", "server.js": ""}
 DOCKERFILE = {"Dockerfile": "FROM busybox:1.35\nEXPOSE 8080\n"}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -68,6 +69,8 @@ class World:
     patience_seconds = PATIENCE_SECONDS
     cached_workflows = 200
     """That every history replays from its start is asked at the end of each test: it would be most of the work at every task."""
+    workflow_runner: WorkflowRunner = UnsandboxedWorkflowRunner()
+    """The sandbox, which is a quarter of the work of a life, watches each history's replay."""
     look_seconds = 0.02
     """Between two looks at a condition."""
 
@@ -143,7 +146,7 @@ class World:
 
     def _worker_options(self) -> dict[str, Any]:
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
-        return {"max_cached_workflows": self.cached_workflows, **beats}
+        return {"max_cached_workflows": self.cached_workflows, "workflow_runner": self.workflow_runner, **beats}
 
     async def close_outside(self, *, is_followed: bool = True) -> None:
         """From now on environments get out by the forward proxy only. `is_followed`: its process runs."""
@@ -209,17 +212,21 @@ class World:
         return info.current_time.ToDatetime(UTC)
 
     async def replay(self, record_to: Path | None = None) -> None:
-        """Every history that a test made must replay; it is kept in the folder when one is given."""
-        replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
-        query = f"TaskQueue = '{self.task_queue}'"
-        async for execution in self.client.list_workflows(query):
+        """Every history that a test made must replay in the sandbox; it is kept in the folder when one is given."""
+        replayer = Replayer(
+            workflows=WORKFLOWS, data_converter=pydantic_data_converter, workflow_runner=SandboxedWorkflowRunner()
+        )
+        await replayer.replay_workflows(self._histories(record_to))
+
+    async def _histories(self, record_to: Path | None) -> AsyncIterator[WorkflowHistory]:
+        async for execution in self.client.list_workflows(f"TaskQueue = '{self.task_queue}'"):
             handle = self.client.get_workflow_handle(execution.id, run_id=execution.run_id)
             history = await handle.fetch_history()
-            await replayer.replay_workflow(history)
             if record_to is not None:
                 record_to.mkdir(parents=True, exist_ok=True)
                 name = f"{execution.workflow_type}-{execution.run_id[-6:]}.json"
                 (record_to / name).write_text(json.dumps(history.to_json_dict()))
+            yield history
 
 
 class Preview:
