@@ -15,7 +15,7 @@ import uvicorn
 from opentelemetry.trace import TracerProvider
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from gateways.temporal.connection import connect_temporal
 from settings.logging import configure_logging
@@ -120,6 +120,7 @@ def _workers(client: Client, settings: Settings, gateways: Gateways, progress: P
             task_queue=settings.task_queue,
             workflows=WORKFLOWS,
             activities=activities.common,
+            workflow_runner=UnsandboxedWorkflowRunner(),  # decision 19
             max_cached_workflows=settings.worker.max_cached_workflows,
             max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         ),

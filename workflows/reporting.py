@@ -1,7 +1,7 @@
 """What a pull request is told, apart from what is done about it: telling is nobody's precondition (design: rule 8)."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities.report import ReportActivities
     from environments.messages import CommentView, current_details
+    from environments.urgency import BETWEEN_EDITS, is_awaited
     from environments.work import PullRequestReport
     from workflows import visibility
     from workflows.calling import CALL, GIVE_BACK, RETRY, sentence
@@ -27,6 +28,7 @@ class Reporting:
     def __init__(self, view: Callable[[], PullRequestReport | None]) -> None:
         self._view = view
         self._told: PullRequestReport | None = None
+        self._told_at: datetime | None = None
         self._shown = ("", "")
 
     async def keep(self) -> None:
@@ -34,8 +36,9 @@ class Reporting:
         failures = 0
         while True:
             await workflow.wait_condition(lambda: self._is_untold())
-            told = self._view()
-            assert told is not None
+            await self._gather()
+            if (told := self._view()) is None or told == self._told:
+                continue
             self._show(told)
             try:
                 await self._report(told)
@@ -47,7 +50,21 @@ class Reporting:
                 failures = min(failures + 1, 10)
                 continue
             failures = 0
-            self._told = told
+            self._told, self._told_at = told, workflow.now()
+
+    async def _gather(self) -> None:
+        """Until something that people wait for, or for as long as an edit of mere progress has to wait."""
+        rest = self._told_at + BETWEEN_EDITS - workflow.now() if self._told_at else timedelta()
+        if rest <= timedelta() or self._is_awaited() or not workflow.patched("gathered-progress"):
+            return
+        try:
+            await workflow.wait_condition(self._is_awaited, timeout=rest, timeout_summary="next edit")
+        except TimeoutError:
+            pass  # what has gathered by now is told in one edit
+
+    def _is_awaited(self) -> bool:
+        told, now = self._told, self._view()
+        return told is not None and now is not None and is_awaited(told, now)
 
     async def say_goodbye(self) -> None:
         """Wait for the last report, but not for ever."""

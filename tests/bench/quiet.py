@@ -12,7 +12,6 @@ from pathlib import Path
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from environments.model import Phase
 from settings.settings import WorkerSettings
@@ -39,7 +38,6 @@ class _Cached(World):
     """As in production: a workflow that is quiet stays in memory until the cache is full."""
 
     cached_workflows = WorkerSettings().max_cached_workflows
-    workflow_runner = SandboxedWorkflowRunner()
     patience_seconds = 600
 
 

@@ -7,9 +7,10 @@ from activities.protocols import GatewayError, Kind, ObjectRef
 from environments import labels
 from environments.model import CommitSha, EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey
 from environments.names import environment_workflow_id, rollout_workflow_id
+from environments.urgency import BETWEEN_EDITS
 from environments.work import OverrideRequest, Request
 from tests.workflows import world as worlds
-from tests.workflows.world import A, B, World
+from tests.workflows.world import A, B, Preview, World
 from worker.assembly import WORKFLOWS
 from workflows.environment import EnvironmentWorkflow
 from workflows.rollout import RolloutWorkflow
@@ -134,6 +135,15 @@ class TestTelling:
         assert report.url is not None
         await preview.comment_says(report.url)
 
+    async def test_progress_gathers_for_five_seconds(self, world: World) -> None:
+        world.builder.hangs.add("build")
+        preview = await world.open()
+        await preview.comment_says("Building")
+        begun, building, *_ = await _reported_at(preview)
+        assert building - begun >= BETWEEN_EDITS.total_seconds()
+        world.builder.heal()
+        await preview.comment_says("Ready")
+
     async def test_a_database_that_is_down_does_not_silence_the_pull_request(self, world: World) -> None:
         world.index.fails = GatewayError("The database doesn't answer.")
         preview = await world.open()
@@ -195,6 +205,16 @@ class TestRollouts:
         await world.cluster.delete(ObjectRef(kind, preview.namespace, policy["metadata"]["name"]))
         await world.until(lambda: preview.objects("NetworkPolicy"), "the policy is back")
         assert preview.report.phase is Phase.FAILED
+
+
+async def _reported_at(preview: Preview) -> list[float]:
+    """When each report on the pull request was begun, in seconds since 1970 by Temporal's clock."""
+    history = await preview.pull_request_workflow.fetch_history()
+    return [
+        event.event_time.ToMilliseconds() / 1000
+        for event in history.events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "report"
+    ]
 
 
 async def test_one_that_cannot_be_reached_does_not_starve_those_behind_it(world: World) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.protocols import Answer, Kind
@@ -69,8 +69,6 @@ class World:
     patience_seconds = PATIENCE_SECONDS
     cached_workflows = 200
     """That every history replays from its start is asked at the end of each test: it would be most of the work at every task."""
-    workflow_runner: WorkflowRunner = UnsandboxedWorkflowRunner()
-    """The sandbox, which is a quarter of the work of a life, watches each history's replay."""
     look_seconds = 0.02
     """Between two looks at a condition."""
 
@@ -146,7 +144,8 @@ class World:
 
     def _worker_options(self) -> dict[str, Any]:
         beats = {"default_heartbeat_throttle_interval": BEAT, "max_heartbeat_throttle_interval": BEAT}
-        return {"max_cached_workflows": self.cached_workflows, "workflow_runner": self.workflow_runner, **beats}
+        runner = UnsandboxedWorkflowRunner()
+        return {"max_cached_workflows": self.cached_workflows, "workflow_runner": runner, **beats}
 
     async def close_outside(self, *, is_followed: bool = True) -> None:
         """From now on environments get out by the forward proxy only. `is_followed`: its process runs."""
