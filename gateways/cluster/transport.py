@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import config
@@ -82,7 +83,7 @@ class Transport:
             rest.pool_manager = rest._create_pool_manager()
         url = f"{self.client.configuration.host}{path}?{urlencode(query)}"
         options = {"protocols": protocols, "headers": headers, "heartbeat": PING_SECONDS, "max_msg_size": 0}
-        async with rest.pool_manager.ws_connect(url, **options) as socket:
+        async with rest.pool_manager.ws_connect(url, proxy=rest.proxy, **options) as socket:
             yield socket
 
     @asynccontextmanager
@@ -123,15 +124,24 @@ async def connect_transport(kubeconfig: str | None, timeout: timedelta) -> Trans
     configuration = Configuration()
     # Every watch holds a connection; a bounded pool would let enough of them stand in the way of all other calls.
     configuration.connection_pool_maxsize = 0
+    # The library would read ~/.netrc for every call, and send what stands there to the API server.
+    configuration.client_session_kwargs = {"trust_env": False}
     try:
         if kubeconfig is None:
             untyped(config).load_incluster_config(configuration)
         else:
             await untyped(config).load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+        configuration.proxy = configuration.proxy or _environments_proxy(configuration.host)
         return Transport(ApiClient(configuration), timeout)
     except (config.ConfigException, OSError, ValueError) as error:
         source = kubeconfig or "the pod's service account"
         raise _unreadable(source, error) from error
+
+
+def _environments_proxy(url: str) -> str | None:
+    """Where HTTPS_PROXY and NO_PROXY send calls to this URL, as kubectl has it."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _unreadable(source: str, error: Exception) -> GatewayError:
