@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 
 import uvicorn
-import uvloop
 from opentelemetry.trace import TracerProvider
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -181,4 +180,4 @@ async def _until_stopped(stop: asyncio.Event, beside: list[asyncio.Task[None]]) 
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+    sys.exit(asyncio.run(main()))
