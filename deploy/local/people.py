@@ -155,6 +155,9 @@ class GiteaPeople:
         """Oldest first; each with `id`, `body`, `user` and its times."""
         return list(_checked(self._request("GET", f"/repos/{owner}/{name}/issues/{number}/comments")))
 
+    def delete_comment(self, owner: str, name: str, comment: int) -> None:
+        _checked(self._request("DELETE", f"/repos/{owner}/{name}/issues/comments/{comment}"))
+
     def statuses(self, owner: str, name: str, sha: str) -> list[Json]:
         """Newest first; each with `context`, `status`, `description` and `target_url`."""
         # By id: within one second Gitea's own orders are arbitrary.

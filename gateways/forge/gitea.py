@@ -1,17 +1,19 @@
 """Gitea and Forgejo over their HTTP API: activities.protocols.Forge."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from activities.protocols import Credential, OpenPullRequest
+from activities.protocols import Credential, GatewayError, OpenPullRequest
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.forge.errors import ForgeGone
 from gateways.forge.gitea_api import GiteaApi, Json
 
 STATUS_CONTEXT = "catalyst/preview"
+MOST_PLACES = 10_000
+"""Where comments and repositories were last, remembered at most; a place is only a guess, and asked for anew when it is wrong."""
 MAX_DESCRIPTION = 255
 """Characters of a commit status; Gitea keeps any length, but shows it in one line."""
 
@@ -26,13 +28,15 @@ class GiteaForge:
         self._token = token
         self._api = GiteaApi(base_url, token, client)
         self._account: Json | None = None
+        self._paths: dict[int, str] = {}
+        self._comments: dict[tuple[PullRequestKey, str], str] = {}
 
     async def aclose(self) -> None:
         await self._api.aclose()
 
     async def pull_request(self, repository_id: int, number: int) -> PullRequest | None:
         try:
-            repository = await self._api.get(f"/repositories/{repository_id}")
+            repository = await self._repository(repository_id)
             found = await self._api.get(f"{_path(repository)}/pulls/{number}")
         except ForgeGone:
             return None
@@ -49,12 +53,28 @@ class GiteaForge:
 
     async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
         """Raises ForgeGone, ForgeRefused, ForgeUnavailable. Not safe against itself: one write in flight (design: rule 8)."""
-        path = _path(await self._api.get(f"/repositories/{key.repository_id}"))
+        known = self._comments.pop((key, marker), None)
+        if known is None or not await self._is_edited(known, body):
+            known = await self._find_or_make_comment(key, marker, body)
+        _remember(self._comments, (key, marker), known)
+
+    async def _is_edited(self, comment: str, body: str) -> bool:
+        """False when it was deleted, or its repository has another name by now: a comment's id is of one repository only."""
+        try:
+            await self._api.send("PATCH", comment, {"body": body})
+        except GatewayError:
+            return False
+        return True
+
+    async def _find_or_make_comment(self, key: PullRequestKey, marker: str, body: str) -> str:
+        """Its path."""
+        path = _path(await self._repository(key.repository_id))
         ours = await self._our_comment(f"{path}/issues/{key.number}/comments", marker)
         if ours is None:
-            await self._api.send("POST", f"{path}/issues/{key.number}/comments", {"body": body})
+            ours = await self._api.send("POST", f"{path}/issues/{key.number}/comments", {"body": body})
         elif ours["body"] != body:
             await self._api.send("PATCH", f"{path}/issues/comments/{ours['id']}", {"body": body})
+        return f"{path}/issues/comments/{ours['id']}"
 
     async def put_status(
         self,
@@ -65,22 +85,37 @@ class GiteaForge:
         url: str | None,
     ) -> None:
         """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
-        path = _path(await self._api.get(f"/repositories/{key.repository_id}"))
         text = description if len(description) <= MAX_DESCRIPTION else f"{description[: MAX_DESCRIPTION - 1]}…"
         status = {"context": STATUS_CONTEXT, "state": state, "description": text, "target_url": url or ""}
-        await self._api.send("POST", f"{path}/statuses/{sha}", status)
+        known = self._paths.pop(key.repository_id, None)
+        try:
+            path = known or _path(await self._repository(key.repository_id))
+            await self._api.send("POST", f"{path}/statuses/{sha}", status)
+        except GatewayError:
+            if known is None:
+                raise
+            # Renamed since, and another repository may have its name: that one doesn't know the commit.
+            path = _path(await self._repository(key.repository_id))
+            await self._api.send("POST", f"{path}/statuses/{sha}", status)
+        _remember(self._paths, key.repository_id, path)
 
     async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         """Also for public repositories: a forge, or an owner's visibility, may ask everybody to sign in."""
         if _origin(clone_url) != self._origin:
             return None
         try:
-            repository = await self._api.get(f"/repositories/{repository_id}")
+            repository = await self._repository(repository_id)
         except ForgeGone:
             return None
         if _repository_path(clone_url) != _repository_path(repository["clone_url"]):
             return None
         return Credential((await self._me())["login"], self._token)
+
+    async def _repository(self, repository_id: int) -> Json:
+        """By what never changes; remembers where it is. Raises ForgeGone."""
+        repository: Json = await self._api.get(f"/repositories/{repository_id}")
+        _remember(self._paths, repository_id, _path(repository))
+        return repository
 
     async def _open_in(self, repository: Json) -> list[OpenPullRequest]:
         found: list[OpenPullRequest] = []
@@ -104,6 +139,12 @@ class GiteaForge:
         if self._account is None:
             self._account = await self._api.get("/user")
         return self._account
+
+
+def _remember(places: dict[Any, str], what: object, place: str) -> None:
+    if len(places) >= MOST_PLACES:
+        places.clear()
+    places[what] = place
 
 
 def _path(repository: Json) -> str:

@@ -11,7 +11,7 @@ import pytest
 from activities.protocols import ForgeRefused, GatewayError
 from deploy.local import forge_setup
 from deploy.local.forge_server import ForgeSecrets
-from environments.model import PullRequestKey
+from environments.model import CommitSha, PullRequestKey
 from environments.policy import Refuse, Wishes, decide
 from gateways.forge.errors import MAX_WAIT, ForgeGone, ForgeUnavailable, retry_after
 from gateways.forge.gitea import MAX_DESCRIPTION, GiteaForge
@@ -81,6 +81,30 @@ class TestPeople:
         assert after.key == before.key and after.repository.name == "store"
         await gitea_world.forge.put_comment(gitea_world.key, MARKER, MARKER)
         assert gitea_world.comments() == [MARKER]
+
+    async def test_another_repository_of_the_former_name_is_not_written_to(self, gitea_world: GiteaWorld) -> None:
+        people, owner = gitea_world.people, gitea_world.owner
+        sha = (await gitea_world.look()).head_sha
+        await gitea_world.forge.put_comment(gitea_world.key, MARKER, f"{MARKER} before")
+        people.rename_repository(owner, "shop", "store")
+        people.create_repository(owner, "shop")
+        people.push(owner, "shop", "main", {"x": "1"}, "first")
+        people.push(owner, "shop", "change", {"x": "2"}, "change")
+        people.open_pull_request(owner, "shop", "change")
+        await gitea_world.forge.put_status(gitea_world.key, sha, "success", "Ready", None)
+        await gitea_world.forge.put_comment(gitea_world.key, MARKER, f"{MARKER} after")
+        assert people.comments(owner, "shop", 1) == []
+        people.delete_repository(owner, "shop")
+        gitea_world.name = "store"
+        assert gitea_world.comments() == [f"{MARKER} after"]
+        assert gitea_world.status(sha).state == "success"
+
+    async def test_a_comment_that_was_deleted_is_written_anew(self, gitea_world: GiteaWorld) -> None:
+        await gitea_world.forge.put_comment(gitea_world.key, MARKER, f"{MARKER} before")
+        [comment] = gitea_world.people.comments(*gitea_world.place)
+        gitea_world.people.delete_comment(gitea_world.owner, "shop", comment["id"])
+        await gitea_world.forge.put_comment(gitea_world.key, MARKER, f"{MARKER} after")
+        assert gitea_world.comments() == [f"{MARKER} after"]
 
 
 class TestApi:
@@ -227,6 +251,25 @@ async def test_our_comment_is_found_on_a_later_page() -> None:
     await forge.put_comment(PullRequestKey(forge="gitea", repository_id=1, number=1), MARKER, f"{MARKER} new")
     await forge.aclose()
     assert edited == ["/api/v1/repos/acme/shop/issues/comments/3"]
+
+
+async def test_an_edit_asks_for_nothing_that_is_known() -> None:
+    """A report costs two requests: comment and status (a rollout tells itself twice, and many are under way at once)."""
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.path.removeprefix('/api/v1')}")
+        repository = {"owner": {"login": "acme"}, "name": "shop", "id": 7}
+        is_list = request.method == "GET" and request.url.path.endswith("/comments")
+        return httpx.Response(200, json=[] if is_list else repository)
+
+    forge, key, sha = answering(respond), PullRequestKey(forge="gitea", repository_id=1, number=1), CommitSha("a" * 40)
+    for text in ("Pending", "Ready"):
+        await forge.put_comment(key, MARKER, f"{MARKER} {text}")
+        await forge.put_status(key, sha, "pending", text, None)
+    await forge.aclose()
+    assert asked[-2:] == ["PATCH /repos/acme/shop/issues/comments/7", f"POST /repos/acme/shop/statuses/{sha}"]
+    assert len(asked) == 7
 
 
 @pytest.mark.parametrize(
