@@ -1,6 +1,7 @@
 """The Environment resource that a rollout was made for: still there, still the same, still wanting this commit."""
 
 import asyncio
+from dataclasses import dataclass
 
 from activities.kinds import environment_ref, namespace_ref, project_ref
 from activities.protocols import Cluster, GatewayError
@@ -17,7 +18,23 @@ class Superseded(GatewayError):
     retryable = False
 
 
+@dataclass(frozen=True)
+class Declaration:
+    """An Environment with what it is declared in."""
+
+    environment: DeclaredEnvironment
+    project: KubernetesObject | None
+    """The Project resource; None also where the environment lies in no project's namespace."""
+    home: KubernetesObject
+    """The project namespace."""
+
+
 async def declared_for(cluster: Cluster, request: RolloutRequest) -> DeclaredEnvironment:
+    """Raises Superseded when it is gone, being deleted, or another one."""
+    return (await declaration_for(cluster, request)).environment
+
+
+async def declaration_for(cluster: Cluster, request: RolloutRequest) -> Declaration:
     """Raises Superseded when it is gone, being deleted, or another one."""
     stored, home = await asyncio.gather(
         cluster.get(environment_ref(request.key)), cluster.get(namespace_ref(request.key.namespace))
@@ -27,7 +44,8 @@ async def declared_for(cluster: Cluster, request: RolloutRequest) -> DeclaredEnv
     if "deletionTimestamp" in stored["metadata"]:
         raise Superseded("The Environment of this rollout is being deleted.")
     declared = parse_environment(stored, home)
-    return with_project(declared, await project_of(cluster, declared))
+    project = await project_of(cluster, declared)
+    return Declaration(with_project(declared, project), project, home)
 
 
 async def project_of(cluster: Cluster, declared: DeclaredEnvironment) -> KubernetesObject | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+
+from async_lru import alru_cache
 
 from activities.kinds import project_ref
 from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
@@ -54,13 +56,18 @@ class Egress:
     domain: str = "localhost"
     """Of environments' URLs."""
     patience: float = PATIENCE_SECONDS
+    _ports: Callable[[], Awaitable[Mapping[str, int]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Twenty rollouts that wait for their ports look once.
+        object.__setattr__(self, "_ports", alru_cache(ttl=AGAIN_SECONDS)(self._read_ports))
 
     async def port(self, identity: EnvironmentIdentity) -> int | None:
         """The project's; None without a proxy. Waits for a new project's, then raises NoPort."""
         if self.proxy is None:
             return None
         key, deadline = project_key(identity), time.monotonic() + self.patience
-        while (port := ports_of(await self.cluster.get(PORTS), self.proxy).get(key)) is None:
+        while (port := (await self._ports()).get(key)) is None:
             if time.monotonic() > deadline:
                 raise NoPort(
                     f"The egress proxy has opened no port for the project {described(key)} within {self.patience:g} s: "
@@ -68,6 +75,10 @@ class Egress:
                 )
             await asyncio.sleep(AGAIN_SECONDS)
         return port
+
+    async def _read_ports(self) -> Mapping[str, int]:
+        assert self.proxy is not None
+        return ports_of(await self.cluster.get(PORTS), self.proxy)
 
     async def variables(self, request: RolloutRequest) -> dict[str, str]:
         """Of every container that may fetch code."""

@@ -1,7 +1,10 @@
 """The guard objects of an environment namespace: quota, limits, network; made by prepare, kept so by check (design: rule 12)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+
+from async_lru import alru_cache
 
 from activities.egress import Egress
 from activities.kinds import ENDPOINT_SLICE, NODE, SERVICE_RANGE
@@ -11,6 +14,8 @@ from environments.isolation import guard_objects
 from environments.model import ClusterNetwork, KubernetesObject, PlatformAddress, Quota, WayOut
 from environments.work import RolloutRequest
 
+NETWORK_SECONDS = 5.0
+"""What the cluster said of its network is believed: twenty rollouts at once ask once."""
 API_SERVICE = {"kubernetes.io/service-name": "kubernetes"}
 
 
@@ -23,12 +28,14 @@ class Guards:
     """Where pods reach an ingress that runs on the nodes; None: the first node's address."""
     egress: Egress | None = None
     """None: everything outside is open."""
+    _network: Callable[[], Awaitable[ClusterNetwork]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_network", alru_cache(ttl=NETWORK_SECONDS)(self._read_network))
 
     async def apply(self, request: RolloutRequest) -> None:
         """Forced: whoever loosened them loses (ours to own in every kind of environment)."""
-        network, way_out = await asyncio.gather(
-            cluster_network(self.cluster, self.address, self.ingress_address), self._way_out(request)
-        )
+        network, way_out = await asyncio.gather(self._network(), self._way_out(request))
         objects = guard_objects(
             request.identity,
             request.namespace,
@@ -39,6 +46,9 @@ class Guards:
             self.quota,
         )
         await asyncio.gather(*(self.cluster.apply(each, manager=labels.MANAGER, force=True) for each in objects))
+
+    async def _read_network(self) -> ClusterNetwork:
+        return await cluster_network(self.cluster, self.address, self.ingress_address)
 
     async def _way_out(self, request: RolloutRequest) -> WayOut | None:
         if self.egress is None or self.egress.proxy is None:

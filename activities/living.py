@@ -11,8 +11,8 @@ from temporalio import activity
 
 from activities.answering import Answering
 from activities.capture import Capture, write_last_words
-from activities.checkouts import Checkouts
-from activities.declarations import Superseded, declared_for, refuse_if_other_commit
+from activities.checkouts import Checkouts, repository_for
+from activities.declarations import Superseded, declaration_for, refuse_if_other_commit
 from activities.errors import gateway_errors
 from activities.following import NOTHING_YET, Seen, follow_pod
 from activities.heartbeats import heartbeats
@@ -57,10 +57,9 @@ class LivingActivities:
             found = await self._pod(request)
             if isinstance(found, Verdict):
                 return DeliveryResult(verdict=found)
-            declared = await declared_for(self.cluster, request)
-            refuse_if_other_commit(declared, request)
-            repository, _ = await self.checkouts.project(request, declared)
-            folder = await self.checkouts.checkout(request, repository)
+            declaration = await declaration_for(self.cluster, request)
+            refuse_if_other_commit(declaration.environment, request)
+            folder = await self.checkouts.checkout(request, repository_for(request, declaration))
             try:
                 delivered = await self._send(found, folder, delivery_of(request, work.template))
             except StaleDelivery as error:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from temporalio import activity
 
-from activities.checkouts import Checkouts
-from activities.declarations import Superseded, declared_for, refuse_if_other_commit
+from activities.checkouts import Checkouts, repository_for
+from activities.declarations import Superseded, declaration_for, declared_for, refuse_if_other_commit
 from activities.egress import BuildEgress, Egress
 from activities.errors import ChangedMeanwhile, gateway_errors
 from activities.guards import Guards
@@ -98,15 +98,20 @@ class RolloutActivities:
     @gateway_errors
     async def inspect(self, request: RolloutRequest) -> Inspection:
         """The files at the commit, what they are, and how that is deployed. Raises SourceRefused, TemplateInvalid."""
-        declared = await declared_for(self.cluster, request)
-        repository, project_template = await self.checkouts.project(request, declared)
+        declaration = await declaration_for(self.cluster, request)
+        declared, repository = declaration.environment, repository_for(request, declaration)
         async with heartbeats():
             snapshot = await self.source.snapshot(await self.checkouts.checkout(request, repository))
         detection = detect(snapshot, declared.overrides.workdir)
         try:
             overrides = declared.overrides.model_copy(update={"env": ()})
             template = choose_template(
-                snapshot, detection, project_template, overrides, request.target.sha, declared.type
+                snapshot,
+                detection,
+                repository.templates.get(declared.type),
+                overrides,
+                request.target.sha,
+                declared.type,
             )
         except InvalidTemplate as error:
             raise TemplateInvalid(str(error)) from error
@@ -123,8 +128,7 @@ class RolloutActivities:
         request, template = work.request, work.template
         if is_living(template):
             raise Superseded(OTHER_VERSION)
-        declared = await declared_for(self.cluster, request)
-        repository, _ = await self.checkouts.project(request, declared)
+        repository = repository_for(request, await declaration_for(self.cluster, request))
         async with heartbeats():
             folder = await self.checkouts.checkout(request, repository)
             wanted = self._build_request(request, template, folder, await self.egress.of_build(request))

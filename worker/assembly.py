@@ -104,7 +104,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
     reconcile = ReconcileActivities(forges, cluster, gateways.owners, Leaks(cluster, gateways.registry))
-    checkouts = Checkouts(cluster, forges, gateways.source)
+    checkouts = Checkouts(forges, gateways.source)
     living = LivingActivities(
         cluster=cluster,
         sidecars=gateways.sidecars,

@@ -32,6 +32,8 @@ with workflow.unsafe.imports_passed_through():
 
 TRY_AGAIN_AT_MOST = timedelta(minutes=5)
 """While an outside system doesn't answer; a signal ends the pause at any time."""
+AFTER_ROLLOUT = timedelta(seconds=20)
+"""Until what a rollout left is checked first: its own writes are news, too, and many may end at once."""
 MOST_OF_A_REFUSAL = 400
 
 
@@ -206,6 +208,8 @@ class EnvironmentWorkflow:
         elif self._rollouts.is_due(seen):
             await self._rollouts.cancel()
             self._rollouts.start(seen)
+        elif self._rollouts.was_just_over() and workflow.patched("checked-later"):
+            self._pauses.wake_in(AFTER_ROLLOUT)
         else:
             await self._rollouts.check()
 

@@ -42,6 +42,7 @@ class Rollouts:
         self._memory = memory
         self._on_end = on_end
         self._rolling: asyncio.Task[None] | None = None
+        self._is_just_over = False
 
     @property
     def is_rolling(self) -> bool:
@@ -103,6 +104,11 @@ class Rollouts:
         # One that can't end (its task fails in Temporal) must not hold up what comes next: its writes are fenced.
         await workflow.wait([rolling], timeout=ENDING.total_seconds())
 
+    def was_just_over(self) -> bool:
+        """Since this was asked last: what it waited for was true a moment ago."""
+        was, self._is_just_over = self._is_just_over, False
+        return was
+
     async def check(self) -> None:
         """Whether what the newest one left still stands as it was found. Raises ActivityError."""
         state = self._memory.state
@@ -142,7 +148,7 @@ class Rollouts:
             self._finish(request, result)
 
     def _finish(self, request: RolloutRequest, result: RolloutResult) -> None:
-        self._rolling = None
+        self._rolling, self._is_just_over = None, True
         self._on_end()
         memory, is_superseded = self._memory, result.verdict.reason == "Superseded"
         if is_superseded and not memory.state.was_superseded:
