@@ -17,6 +17,7 @@ from environments.model import Phase
 from settings.settings import WorkerSettings
 from tests.bench.series import Measured
 from tests.workflows.world import A, World
+from workflows import visibility
 
 QUIET_MEMORY = "1,000 quiet pull requests: memory of the worker"
 MANY = 1000
@@ -42,7 +43,10 @@ class _Cached(World):
 
 
 async def _memory(many: int) -> float:
-    temporal = await WorkflowEnvironment.start_local(data_converter=pydantic_data_converter)
+    server = Path(sys.executable).parent / "temporal"
+    temporal = await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter, dev_server_existing_path=str(server), search_attributes=visibility.ALL
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
             world = _Cached(temporal.client, Path(folder))

@@ -13,9 +13,6 @@ from deploy.local import buildkit
 from environments.permissions import ACCOUNT, NAME, RBAC
 from tests.e2e.node import build, inside, kubectl, local_platform, namespace, pod, run
 
-pytestmark = pytest.mark.xdist_group("product image")
-"""Built once, by whichever process tests it."""
-
 ROOT = Path(__file__).parents[2]
 PORT = 8700
 ASKED = """

@@ -1,9 +1,12 @@
 """What must not end a workflow, hold it up for ever, or let one environment's end reach another's things."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 
-from activities.protocols import GatewayError, Kind, ObjectRef
+from activities.protocols import GatewayError, Kind, ObjectRef, WatchEvent
 from environments import labels
 from environments.model import CommitSha, EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey
 from environments.names import environment_workflow_id, rollout_workflow_id
@@ -205,6 +208,31 @@ class TestRollouts:
         await world.cluster.delete(ObjectRef(kind, preview.namespace, policy["metadata"]["name"]))
         await world.until(lambda: preview.objects("NetworkPolicy"), "the policy is back")
         assert preview.report.phase is Phase.FAILED
+
+    async def test_a_guard_that_was_deleted_during_a_rollout_comes_back(
+        self, fast_world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also when no watch tells: what a rollout left is looked at soon after it."""
+        world = fast_world
+        preview = await world.open()
+        await preview.becomes(Phase.READY, A)
+        await world.stop_worker()
+        [policy] = preview.objects("NetworkPolicy")
+        kind = preview.kubernetes("NetworkPolicy", "networking.k8s.io/v1")
+        monkeypatch.setattr(world.cluster, "watch", _silent)
+        await world.start_worker()
+        world.builder.hangs.add("build")
+        await preview.push(B)
+        await preview.becomes(Phase.BUILDING, B)
+        await world.cluster.delete(ObjectRef(kind, preview.namespace, policy["metadata"]["name"]))
+        world.builder.heal()
+        await preview.becomes(Phase.READY, B)
+        await world.until(lambda: preview.objects("NetworkPolicy"), "the policy is back")
+
+
+async def _silent(*_: object) -> AsyncIterator[WatchEvent]:
+    await asyncio.Event().wait()
+    yield WatchEvent("ADDED", {})
 
 
 async def _reported_at(preview: Preview) -> list[float]:
