@@ -47,6 +47,8 @@ class PullRequestSnapshot(Value):
     pull_request: PullRequest | None = None
     state: PullRequestState = PullRequestState()
     message: Message | None = None
+    is_told: bool = True
+    """False while there is news that the pull request hasn't been told yet: progress gathers."""
 
 
 class PullRequestResult(Value):

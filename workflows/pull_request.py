@@ -168,7 +168,12 @@ class PullRequestWorkflow:
 
     @workflow.query
     def snapshot(self) -> PullRequestSnapshot:
-        return PullRequestSnapshot(pull_request=self._pull_request, state=self._state(), message=self._message)
+        return PullRequestSnapshot(
+            pull_request=self._pull_request,
+            state=self._state(),
+            message=self._message,
+            is_told=self._reporting.is_told,
+        )
 
     # --- what is done about it ---
 

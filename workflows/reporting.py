@@ -31,6 +31,10 @@ class Reporting:
         self._told_at: datetime | None = None
         self._shown = ("", "")
 
+    @property
+    def is_told(self) -> bool:
+        return not self._is_untold()
+
     async def keep(self) -> None:
         """Until cancelled."""
         failures = 0

@@ -34,6 +34,7 @@ from gateways.cluster.objects import (
 )
 from gateways.cluster.ownership import Owner, applied, updated
 from gateways.cluster.refs import FIELD_MANAGER, describe, ref_of
+from gateways.cluster.watching import Watching
 
 PASSING = frozenset({"Event", "Lease", "Endpoints", "EndpointSlice", "PodMetrics"})
 NAMESPACE = Kind("v1", "Namespace")
@@ -60,7 +61,11 @@ class InMemoryCluster:
         self._objects: dict[Key, KubernetesObject] = {}
         self._versions = itertools.count(1)
         self._failures: dict[str, deque[Exception]] = defaultdict(deque)
-        self._queues: list[asyncio.Queue[WatchEvent]] = []
+        self._keys: dict[str, Key] = {}
+        """By uid."""
+        self._leaving: dict[Key, None] = {}
+        """Namespaces that are being deleted."""
+        self._watches: list[Watching] = []
         self._logs: dict[tuple[str, str, str], bytes] = {}
         self._kubelet = Kubelet(self)
         for name in ("default", "kube-system"):
@@ -169,18 +174,16 @@ class InMemoryCluster:
         self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> AsyncIterator[WatchEvent]:
         await self._enter("watch", None)
-        queue: asyncio.Queue[WatchEvent] = asyncio.Queue()
+        watching = Watching(kind, namespace, labels)
         for obj in self._objects.values():
-            queue.put_nowait(WatchEvent("ADDED", copy.deepcopy(obj)))
-        self._queues.append(queue)
+            watching.tell(WatchEvent("ADDED", obj))
+        self._watches.append(watching)
         self.watchers += 1
         try:
             while True:
-                event = await queue.get()
-                if matches(event.object, kind, namespace, labels):
-                    yield event
+                yield await watching.queue.get()
         finally:
-            self._queues.remove(queue)
+            self._watches.remove(watching)
             self.watchers -= 1
 
     async def pod_log(
@@ -209,6 +212,10 @@ class InMemoryCluster:
                 sent = len(data)
 
     # --- for the tiny kubelet ------------------------------------------------------------------------------------
+
+    def by_uid(self, uid: str) -> KubernetesObject | None:
+        """A copy; None once it is gone."""
+        return copy.deepcopy(self._objects.get(self._keys[uid])) if uid in self._keys else None
 
     def put_pod(self, pod: KubernetesObject) -> None:
         self._insert(pod)
@@ -275,6 +282,9 @@ class InMemoryCluster:
             self._drop(key, new)
             return new
         self._objects[key] = new
+        self._keys[new["metadata"]["uid"]] = key
+        if new["kind"] == "Namespace" and is_leaving(new):
+            self._leaving[key] = None
         self._tell("ADDED" if before is None else "MODIFIED", new)
         self._notice(new)
         return new
@@ -290,17 +300,18 @@ class InMemoryCluster:
         self._store(marked, stored)
 
     def _drop(self, key: Key, obj: KubernetesObject) -> None:
-        self._objects.pop(key, None)
-        self._tell("DELETED", obj)
         uid = obj["metadata"]["uid"]
+        self._objects.pop(key, None)
+        self._keys.pop(uid, None)
+        self._leaving.pop(key, None)
+        self._tell("DELETED", obj)
         for other in list(self._objects.values()):
             if any(owner.get("uid") == uid for owner in other["metadata"].get("ownerReferences") or ()):
                 self._begin_deletion(other)
 
     def _finish_namespaces(self) -> None:
-        for key, namespace in list(self._objects.items()):
-            if key[1] != "Namespace" or not is_leaving(namespace):
-                continue
+        for key in list(self._leaving):
+            namespace = self._objects[key]
             for obj in [o for k, o in self._objects.items() if k[2] == key[3]]:
                 self._begin_deletion(obj)
             if not self.hang_namespaces and not any(k[2] == key[3] for k in self._objects):
@@ -311,5 +322,5 @@ class InMemoryCluster:
             asyncio.get_running_loop().call_soon(self._kubelet.work)
 
     def _tell(self, type_: Literal["ADDED", "MODIFIED", "DELETED"], obj: KubernetesObject) -> None:
-        for queue in self._queues:
-            queue.put_nowait(WatchEvent(type_, copy.deepcopy(obj)))  # a copy each: watchers keep what they get
+        for watching in self._watches:
+            watching.tell(WatchEvent(type_, obj))

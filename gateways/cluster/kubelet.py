@@ -13,6 +13,7 @@ class Store(Protocol):
     pods_become_ready: bool
 
     def objects(self, kind: str | None = None, namespace: str | None = None) -> list[KubernetesObject]: ...
+    def by_uid(self, uid: str) -> KubernetesObject | None: ...
     def put_pod(self, pod: KubernetesObject) -> None: ...
     def put_status(self, obj: KubernetesObject, status: dict[str, Any]) -> None: ...
     def drop_pod(self, pod: KubernetesObject) -> None: ...
@@ -33,10 +34,9 @@ class Kubelet:
 
     def work(self) -> None:
         while self._pending:
-            uid = self._pending.pop(0)
-            for obj in self._store.objects():
-                if obj["metadata"]["uid"] == uid and "deletionTimestamp" not in obj["metadata"]:
-                    self._run_pod(obj) if obj["kind"] == "Pod" else self._roll_out(obj)
+            obj = self._store.by_uid(self._pending.pop(0))
+            if obj is not None and "deletionTimestamp" not in obj["metadata"]:
+                self._run_pod(obj) if obj["kind"] == "Pod" else self._roll_out(obj)
 
     def _roll_out(self, deployment: KubernetesObject) -> None:
         spec = deployment["spec"]

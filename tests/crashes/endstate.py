@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from environments import labels
@@ -78,8 +78,20 @@ async def is_quiet(preview: Preview) -> bool:
     for _ in range(2):
         if not await _idles(preview.pull_request_workflow) or not await _idles(preview.environment_workflow):
             return False
+        if not await _is_told(preview):
+            return False
         await asyncio.sleep(0.2)
     return True
+
+
+async def _is_told(preview: Preview) -> bool:
+    """Progress gathers for a few seconds, and only a timer shows it from outside."""
+    if await _status(preview.pull_request_workflow) != WorkflowExecutionStatus.RUNNING.name:
+        return True
+    try:
+        return (await preview.snapshot()).is_told
+    except (RPCError, WorkflowQueryFailedError):
+        return False  # its worker was just killed
 
 
 async def _idles(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from activities.protocols import Answer, ObjectRef
-from environments.model import CommitSha, Phase, PullRequest
+from environments.model import Phase, PullRequest
 from environments.work import Request
 from tests.patience import PATIENCE_SECONDS
 from tests.workflows.world import A, B, C, World
@@ -22,7 +22,7 @@ async def test_opened_ready_closed_gone(world: World) -> None:
     assert report.url == f"http://{preview.namespace}.localhost:8780/"
     assert [step.name for step in report.steps] == ["source", "build", "deploy", "ready"]
     await preview.comment_says(report.url)
-    assert world.forge.statuses[CommitSha(A)][0] == "success"
+    await preview.status_becomes("success", A)
     assert preview.objects("NetworkPolicy") and preview.objects("ResourceQuota")
 
     await preview.close()
@@ -162,7 +162,7 @@ async def test_a_failed_build_is_told_and_a_push_recovers(world: World) -> None:
     preview = await world.open({"Dockerfile": "FROM busybox\nRUN false\n"})
     await preview.becomes(Phase.FAILED, A)
     await preview.comment_says("exit code: 1")
-    assert world.forge.statuses[CommitSha(A)][0] == "failure"
+    await preview.status_becomes("failure", A)
     await preview.push(B)
     await preview.becomes(Phase.READY, B)
 

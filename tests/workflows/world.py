@@ -23,7 +23,15 @@ from egress.follower import Follower
 from environments import labels
 from environments.egress import Proxy
 from environments.messages import COMMENT_MARKER
-from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey, Repository
+from environments.model import (
+    CommitSha,
+    EnvironmentKey,
+    KubernetesObject,
+    NamespaceName,
+    Phase,
+    PullRequestKey,
+    Repository,
+)
 from environments.names import (
     environment_namespace,
     environment_workflow_id,
@@ -320,6 +328,11 @@ class Preview:
 
     async def comment_says(self, text: str) -> None:
         await self.world.until(lambda: text in self.comment, lambda: f"comment with {text!r}; it is {self.comment}")
+
+    async def status_becomes(self, state: str, sha: str) -> None:
+        """It is written after the comment."""
+        statuses = self.world.forge.statuses
+        await self.world.until(lambda: statuses.get(CommitSha(sha), ("",))[0] == state, f"the status {state} of {sha}")
 
     async def is_over(self, within: float = PATIENCE_SECONDS) -> None:
         """The pull request's workflow has ended, and nothing is left. `within`: real seconds."""
