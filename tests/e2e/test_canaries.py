@@ -5,9 +5,10 @@ import asyncio
 import base64
 import gzip
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -170,6 +171,11 @@ def _blobs(registry: httpx.Client, image: str, reference: str) -> Iterator[str]:
 
 def _process_logs(platform: Platform) -> Places:
     """What every program of the platform said, and the log store."""
-    state = Path(platform.local["state"])
-    files = [file for file in state.rglob("*.log") if file.stat().st_size and "containers" not in file.parts]
-    return {str(file.relative_to(state)): file.read_bytes() for file in files}
+    state, said = Path(platform.local["state"]), {}
+    # Volumes and the files of containers come and go meanwhile; unlike pathlib, os.walk passes over what has gone.
+    for folder, folders, names in os.walk(state):
+        folders[:] = [each for each in folders if each not in ("containers", "containerd")]
+        for file in (Path(folder, name) for name in names if name.endswith(".log")):
+            with suppress(FileNotFoundError):
+                said[str(file.relative_to(state))] = file.read_bytes()
+    return said
