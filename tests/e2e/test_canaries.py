@@ -170,7 +170,7 @@ def _blobs(registry: httpx.Client, image: str, reference: str) -> Iterator[str]:
 
 
 def _process_logs(platform: Platform) -> Places:
-    """What every program of the platform said, and the log store."""
+    """What every program of the platform said, and the log store; but for those that said nothing."""
     state, said = Path(platform.local["state"]), {}
     # Volumes and the files of containers come and go meanwhile; unlike pathlib, os.walk passes over what has gone.
     for folder, folders, names in os.walk(state):
@@ -178,4 +178,4 @@ def _process_logs(platform: Platform) -> Places:
         for file in (Path(folder, name) for name in names if name.endswith(".log")):
             with suppress(FileNotFoundError):
                 said[str(file.relative_to(state))] = file.read_bytes()
-    return said
+    return {name: text for name, text in said.items() if text}
