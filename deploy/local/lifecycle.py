@@ -99,6 +99,8 @@ def up(profile: Profile, fresh: bool = False) -> None:
     announce.write(profile, access, api_token(profile))
     with step("API, worker, egress", 5):
         _start_product(profile, programs, access)
+        # A pod that was ready may have missed a probe since, while all else started beside it.
+        cluster.wait_for_pods(profile, started.started)
     announce.greet(profile, access)
 
 

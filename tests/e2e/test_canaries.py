@@ -174,7 +174,7 @@ def _process_logs(platform: Platform) -> Places:
     state, said = Path(platform.local["state"]), {}
     # Volumes and the files of containers come and go meanwhile; unlike pathlib, os.walk passes over what has gone.
     for folder, folders, names in os.walk(state):
-        folders[:] = [each for each in folders if each not in ("containers", "containerd")]
+        folders[:] = [each for each in folders if each != "containers"]
         for file in (Path(folder, name) for name in names if name.endswith(".log")):
             with suppress(FileNotFoundError):
                 said[str(file.relative_to(state))] = file.read_bytes()
