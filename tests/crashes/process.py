@@ -26,6 +26,7 @@ from tests.crashes.limits import ShortLimits
 from tests.crashes.rpc import Remote
 from worker.assembly import WORKFLOWS, Activities, Gateways, Options, assemble
 from worker.watch import watch_for_ever
+from workflows import environment
 from workflows.calling import builds_queue
 
 BEAT = timedelta(seconds=0.2)
@@ -50,6 +51,8 @@ def run(place: Place) -> None:
 
 
 async def _run(place: Place) -> None:
+    # Or a scenario would be over before what its rollout left is checked, and nothing be killed at that.
+    environment.AFTER_ROLLOUT = timedelta()
     client = await Client.connect(place.temporal, data_converter=pydantic_data_converter)
     gateways = _gateways(place, client)
     activities = assemble(gateways, Options(teardown_patience=timedelta(seconds=1)))
