@@ -111,6 +111,14 @@ class RemoveRequest(Value):
     """Whose it must be: somebody else's environment of that name stays."""
 
 
+class Sighting(Value):
+    """What the watch saw, with signal `look` to an environment's workflow: what it knows or does itself needs no look."""
+
+    uid: EnvironmentUid | None = None
+    """Of the resource; None: something of ours in the environment namespace."""
+    generation: int = 0
+
+
 class EnvironmentChanged(Value):
     """Signal `environment_changed` to the pull request's workflow; an older uid or generation is ignored (design: rule 4)."""
 

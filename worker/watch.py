@@ -11,6 +11,7 @@ from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind, O
 from environments import labels, names
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName
 from environments.permissions import HOME, home_object
+from environments.work import Sighting
 from gateways.cancellation import obey_cancellation
 from gateways.cluster.lease import LeaseLost, hold_lease
 from worker.terminals import hear_terminals
@@ -58,7 +59,7 @@ async def _watch(cluster: Cluster, owners: Owners, kind: Kind, marks: Mapping[st
     async for event in cluster.watch(kind, None, marks):
         key = changes.notice(event)
         if key is not None:
-            await owners.wake_environment(key)
+            await owners.wake_environment(key, sighting_of(event))
 
 
 @dataclass
@@ -78,6 +79,15 @@ class Changes:
         # What is there at the start is Reconcile's, except a resource itself: it may have just been made.
         is_news = now != before and (before is not None or event.object["kind"] == "Environment")
         return environment_of(event.object) if is_news else None
+
+
+def sighting_of(event: WatchEvent) -> Sighting | None:
+    """None: whatever the workflow knows, it must look: something is going, or is a whole namespace."""
+    metadata, kind = event.object["metadata"], event.object["kind"]
+    is_going = event.type == "DELETED" or "deletionTimestamp" in metadata
+    if kind == "Namespace" or (kind == "Environment" and is_going):
+        return None
+    return Sighting(uid=metadata["uid"], generation=metadata["generation"]) if kind == "Environment" else Sighting()
 
 
 def environment_of(obj: KubernetesObject) -> EnvironmentKey | None:

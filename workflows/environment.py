@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         OverrideWork,
         Request,
         RolloutProgress,
+        Sighting,
     )
     from workflows.calling import CALL, FEW, may_pass, sentence
     from workflows.memory import Memory
@@ -33,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
 TRY_AGAIN_AT_MOST = timedelta(minutes=5)
 """While an outside system doesn't answer; a signal ends the pause at any time."""
 AFTER_ROLLOUT = timedelta(seconds=20)
-"""Until what a rollout left is checked first: its own writes are news, too, and many may end at once."""
+"""Until what a rollout left is looked at first: what it waited for was true a moment ago, and many may end at once."""
 MOST_OF_A_REFUSAL = 400
 
 
@@ -44,9 +45,11 @@ class EnvironmentWorkflow:
     @workflow.init
     def __init__(self, given: EnvironmentInput) -> None:
         self._news = False
+        self._sighting = Sighting()
+        self._is_settling = False
         self._memory = Memory(given.key, given.state or EnvironmentState())
         self._pauses = Pauses()
-        self._rollouts = Rollouts(self._memory, on_end=self.look)
+        self._rollouts = Rollouts(self._memory, on_end=self._want_look)
         self._teardown = Teardown(self._memory, self._pauses)
         self._telling = Telling(self._memory, is_continued=given.state is not None)
 
@@ -65,9 +68,14 @@ class EnvironmentWorkflow:
     # --- what happens --------------------------------------------------------------------------------------------
 
     @workflow.signal
-    def look(self) -> None:
-        """Something changed: the resource, its guards, its workload."""
-        self._news = True
+    def look(self, sighting: Sighting | None = None) -> None:
+        """Something changed: the resource, its guards, its workload. A rollout that runs watches the last two itself."""
+        if sighting is None:
+            self._news = True
+        elif sighting.uid is not None:
+            self._sighting = sighting
+        elif not self._rollouts.is_rolling:
+            self._news = True
 
     @workflow.signal
     def tell(self) -> None:
@@ -148,11 +156,25 @@ class EnvironmentWorkflow:
             return False
         await self._telling.say_goodbye()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return not self._news
+        return not self._has_news()
+
+    def _want_look(self) -> None:
+        self._news = True
+
+    def _has_news(self) -> bool:
+        known, sighting = self._memory.state, self._sighting
+        is_unseen = sighting.uid is not None and (
+            sighting.uid != known.uid or sighting.generation > known.report.generation
+        )
+        return self._news or is_unseen
 
     async def _look_and_act(self) -> bool:
         """Whether there is no resource and nothing left of it."""
-        self._news = False
+        self._is_settling = self._rollouts.was_just_over()
+        if self._is_settling and not self._has_news() and workflow.patched("rests-after-rollout"):
+            self._pauses.wake_in(AFTER_ROLLOUT)
+            return False
+        self._news, self._sighting = False, Sighting()
         try:
             return await self._act(await self._observe())
         except (ActivityError, ApplicationError) as error:
@@ -208,7 +230,7 @@ class EnvironmentWorkflow:
         elif self._rollouts.is_due(seen):
             await self._rollouts.cancel()
             self._rollouts.start(seen)
-        elif self._rollouts.was_just_over() and workflow.patched("checked-later"):
+        elif self._is_settling and workflow.patched("checked-later"):
             self._pauses.wake_in(AFTER_ROLLOUT)
         else:
             await self._rollouts.check()
@@ -284,7 +306,9 @@ class EnvironmentWorkflow:
     async def _next_event(self) -> None:
         at_most = self._pauses.take(self._memory.state, self._rollouts.is_rolling)
         try:
-            await workflow.wait_condition(lambda: self._news, timeout=at_most, timeout_summary="look again")
+            await workflow.wait_condition(
+                lambda: self._has_news() or self._rollouts.is_just_over, timeout=at_most, timeout_summary="look again"
+            )
         except TimeoutError:
             pass  # quiet: the cluster is looked at again
 

@@ -1,5 +1,6 @@
 """One workflow per pull request, from opened until everything of it is gone. Workflow id: names.pull_request_workflow_id."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from environments.overriding import override_refusal
     from environments.policy import Decision, Deploy, Remove, Wishes, decide
     from environments.pushing import NO_ENVIRONMENT, refusal
+    from environments.report import EnvironmentReport
     from environments.resources import environment_key
     from environments.work import (
         DeclareRequest,
@@ -32,6 +34,8 @@ with workflow.unsafe.imports_passed_through():
 
 LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
+SPEAKS_WITHIN = timedelta(seconds=5)
+"""For so long an environment that was just declared isn't asked how it is."""
 TRY_AGAIN = timedelta(seconds=5)
 """While something is being removed, or an outside system doesn't answer; doubled each time."""
 TRY_AGAIN_AT_MOST = timedelta(minutes=1)
@@ -58,6 +62,8 @@ class PullRequestWorkflow:
         self._is_removing = state.is_removing
         self._overrides = state.overrides
         self._pushing = Pushing(given.key, state.pushes, lambda: self._declared)
+        self._newest: EnvironmentReport | None = None
+        """What an environment said that isn't known, or not yet."""
         self._seen: PullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._reporting = Reporting(self._view)
@@ -99,13 +105,9 @@ class PullRequestWorkflow:
 
     @workflow.signal
     def environment_changed(self, changed: EnvironmentChanged) -> None:
-        """An older uid or generation is ignored (design: rule 4)."""
-        declared = self._declared
-        if declared is None or changed.report.uid != declared.uid or changed.report.generation < declared.generation:
-            return
-        self._report = changed.report
-        if changed.report.phase in (Phase.DELETING, Phase.DELETED):
-            self._note_deletion()
+        """An older uid or generation is ignored (design: rule 4); one that isn't known yet may be the one just being declared."""
+        self._newest = changed.report
+        self._hear()
 
     @workflow.signal
     def override(self, request: OverrideRequest) -> None:
@@ -252,12 +254,31 @@ class PullRequestWorkflow:
             return not result.may_change
         self._declared = result.declared
         self._is_removing = False
-        if self._report is None or self._report.uid != result.declared.uid:
+        if not await self._is_told():
             await self._ask_to_be_told()
         return await self._hand_over_all()
 
+    def _hear(self) -> None:
+        declared, report = self._declared, self._newest
+        if declared is None or report is None or report.uid != declared.uid or report.generation < declared.generation:
+            return
+        self._report, self._newest = report, None
+        if report.phase in (Phase.DELETING, Phase.DELETED):
+            self._note_deletion()
+
+    async def _is_told(self) -> bool:
+        """An environment that was just made speaks by itself, maybe before its uid was known here."""
+        if not self._has_heard() and workflow.patched("spoken-for-itself"):
+            self._hear()
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._has_heard() or self._news, timeout=SPEAKS_WITHIN)
+        return self._has_heard()
+
+    def _has_heard(self) -> bool:
+        return self._declared is not None and self._report is not None and self._report.uid == self._declared.uid
+
     async def _ask_to_be_told(self) -> None:
-        """What the environment said before its uid was known here, or while this workflow was lost, was not heard."""
+        """What the environment said while this workflow was lost was not heard."""
         if self._environment is None:
             return
         try:

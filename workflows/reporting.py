@@ -29,6 +29,7 @@ class Reporting:
         self._view = view
         self._told: PullRequestReport | None = None
         self._told_at: datetime | None = None
+        self._gathers_first = False
         self._shown = ("", "")
 
     @property
@@ -38,6 +39,7 @@ class Reporting:
     async def keep(self) -> None:
         """Until cancelled."""
         failures = 0
+        self._gathers_first = workflow.patched("first-edit-gathers")
         while True:
             await workflow.wait_condition(lambda: self._is_untold())
             await self._gather()
@@ -58,17 +60,24 @@ class Reporting:
 
     async def _gather(self) -> None:
         """Until something that people wait for, or for as long as an edit of mere progress has to wait."""
-        rest = self._told_at + BETWEEN_EDITS - workflow.now() if self._told_at else timedelta()
-        if rest <= timedelta() or self._is_awaited() or not workflow.patched("gathered-progress"):
+        rest = self._rest()
+        if rest <= timedelta() or self._is_awaited():
+            return
+        if not self._gathers_first and not workflow.patched("gathered-progress"):
             return
         try:
             await workflow.wait_condition(self._is_awaited, timeout=rest, timeout_summary="next edit")
         except TimeoutError:
             pass  # what has gathered by now is told in one edit
 
+    def _rest(self) -> timedelta:
+        if self._told_at is None:
+            return BETWEEN_EDITS if self._gathers_first else timedelta()
+        return self._told_at + BETWEEN_EDITS - workflow.now()
+
     def _is_awaited(self) -> bool:
-        told, now = self._told, self._view()
-        return told is not None and now is not None and is_awaited(told, now)
+        now = self._view()
+        return now is not None and is_awaited(self._told, now)
 
     async def say_goodbye(self) -> None:
         """Wait for the last report, but not for ever."""

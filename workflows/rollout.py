@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from environments.model import DeploymentMethod, Phase, Step, StepState, Template
     from environments.names import environment_workflow_id
     from environments.sidecar import is_living
+    from environments.urgency import BETWEEN_NEWS
     from environments.work import (
         BuildWork,
         DeliveryResult,
@@ -196,12 +197,19 @@ class RolloutWorkflow:
         return RolloutProgress(rollout=self._request.rollout, phase=self._phase, steps=self._steps, notes=self._notes)
 
     async def _keep_telling(self) -> None:
-        """Newest state wins, one signal under way; the environment may be gone, which its own workflow knows best."""
+        """Newest state wins, one signal under way; the environment may be gone, which its own workflow knows best.
+
+        Progress gathers: what is over sooner is told with its result.
+        """
         environment = workflow.get_external_workflow_handle(environment_workflow_id(self._request.key))
         self._told = self._progress()
+        told_at = workflow.now()
+        is_paced = workflow.patched("paced-progress")
         while True:
             await workflow.wait_condition(lambda: self._progress() != self._told)
-            self._told = self._progress()
+            if is_paced and (rest := told_at + BETWEEN_NEWS - workflow.now()) > timedelta():
+                await workflow.sleep(rest)
+            self._told, told_at = self._progress(), workflow.now()
             try:
                 await environment.signal("progress", self._told)
             except FailureError as error:

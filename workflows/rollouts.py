@@ -38,7 +38,7 @@ class Rollouts:
     """Starts, cancels, hears and checks them."""
 
     def __init__(self, memory: Memory, on_end: Callable[[], None]) -> None:
-        """`on_end` is called when a rollout has a result."""
+        """`on_end` is called when a rollout was overtaken, so that the cluster has to say what it wants now."""
         self._memory = memory
         self._on_end = on_end
         self._rolling: asyncio.Task[None] | None = None
@@ -47,6 +47,11 @@ class Rollouts:
     @property
     def is_rolling(self) -> bool:
         return self._rolling is not None
+
+    @property
+    def is_just_over(self) -> bool:
+        """Not yet taken note of."""
+        return self._is_just_over
 
     def hear(self, progress: RolloutProgress) -> None:
         """One that was superseded is not listened to."""
@@ -149,10 +154,10 @@ class Rollouts:
 
     def _finish(self, request: RolloutRequest, result: RolloutResult) -> None:
         self._rolling, self._is_just_over = None, True
-        self._on_end()
         memory, is_superseded = self._memory, result.verdict.reason == "Superseded"
         if is_superseded and not memory.state.was_superseded:
-            memory.keep(attempted=None, was_superseded=True)  # looked at again: whatever the cluster wants now
+            memory.keep(attempted=None, was_superseded=True)
+            self._on_end()
             return
         # Twice in a row isn't a race: said, and tried again with pauses.
         memory.keep(verdict=result.verdict, template=result.template, was_superseded=is_superseded)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from activities.protocols.failure import GatewayError
 from environments.model import EnvironmentKey, PullRequestKey
-from environments.work import Request
+from environments.work import Request, Sighting
 
 
 class OwnerRefused(GatewayError):
@@ -35,8 +35,8 @@ class Owners(Protocol):
         """Signal it, starting it where it doesn't run and may. False: it doesn't run and may not start (`closed` never starts)."""
         ...
 
-    async def wake_environment(self, key: EnvironmentKey) -> None:
-        """Signal `look`, starting the workflow where it doesn't run."""
+    async def wake_environment(self, key: EnvironmentKey, sighting: Sighting | None = None) -> None:
+        """Signal `look`, with what was seen of it, starting the workflow where it doesn't run."""
         ...
 
     async def runs(self, workflow_id: str) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from activities.protocols import GatewayError, OwnerGone, OwnerRefused
 from environments.model import EnvironmentKey, PullRequestKey
 from environments.names import environment_workflow_id, pull_request_workflow_id
-from environments.work import Request
+from environments.work import Request, Sighting
 from gateways.faking import Controls
 
 ANSWER = "It is being done."
@@ -17,6 +17,7 @@ class Told(NamedTuple):
     workflow_id: str
     name: str
     request: Request | None
+    sighting: Sighting | None = None
 
 
 class InMemoryOwners(Controls):
@@ -53,10 +54,10 @@ class InMemoryOwners(Controls):
         self.told.append(Told(_id(key), signal, request))
         return True
 
-    async def wake_environment(self, key: EnvironmentKey) -> None:
+    async def wake_environment(self, key: EnvironmentKey, sighting: Sighting | None = None) -> None:
         await self._reach("wake", _id(key))
         self.running.add(_id(key))
-        self.told.append(Told(_id(key), "look", None))
+        self.told.append(Told(_id(key), "look", None, sighting))
 
     async def runs(self, workflow_id: str) -> bool:
         await self.enter("runs", workflow_id)

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.protocols import GatewayError, OwnerGone, OwnerRefused
 from environments.model import EnvironmentKey, PullRequestKey
 from environments.names import environment_workflow_id, pull_request_workflow_id
-from environments.work import Request
+from environments.work import Request, Sighting
 from gateways.temporal.connection import connect_temporal
 from workflows.environment import EnvironmentWorkflow
 from workflows.messages import EnvironmentInput, PullRequestInput
@@ -71,7 +71,7 @@ class TemporalOwners:
             )
         return True
 
-    async def wake_environment(self, key: EnvironmentKey) -> None:
+    async def wake_environment(self, key: EnvironmentKey, sighting: Sighting | None = None) -> None:
         workflow_id = environment_workflow_id(key)
         async with _temporal(workflow_id):
             await self.client.start_workflow(
@@ -80,6 +80,7 @@ class TemporalOwners:
                 id=workflow_id,
                 task_queue=self.task_queue,
                 start_signal="look",
+                start_signal_args=[] if sighting is None else [sighting],
                 rpc_timeout=CALL,
             )
 

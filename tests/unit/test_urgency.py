@@ -31,6 +31,12 @@ def test_news_of_a_lasting_phase_are_awaited_and_the_same_again_is_none() -> Non
     assert not is_awaited(told(Phase.READY), told(Phase.READY))
 
 
+def test_before_the_first_report_progress_may_gather_too() -> None:
+    assert not is_awaited(None, told(Phase.PENDING))
+    assert is_awaited(None, told(Phase.READY))
+    assert is_awaited(None, told(Phase.PENDING, message=Message(reason="Waiting", text="The cluster doesn't answer.")))
+
+
 def test_another_commit_and_a_sentence_are_awaited_in_any_phase() -> None:
     pushed = told().model_copy(update={"pull_request": pull_request().model_copy(update={"head_sha": B})})
     assert is_awaited(told(), pushed)

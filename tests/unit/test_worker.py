@@ -1,6 +1,6 @@
 """What surrounds the worker's activities: fields of its log lines, its health, and what of a watch wakes a workflow."""
 
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -25,6 +25,7 @@ from environments.work import (
     PullRequestReport,
     RemoveRequest,
     RolloutRequest,
+    Sighting,
     Target,
     TearDownRequest,
     Verdict,
@@ -35,7 +36,7 @@ from store.fake import InMemoryAudit
 from tests.unit.test_policy import pull_request
 from worker.context import Progress, context_of
 from worker.health import create_health_app
-from worker.watch import Changes
+from worker.watch import Changes, sighting_of
 
 KEY = EnvironmentKey(namespace=NamespaceName("ada-shop"), name="pr-7")
 IDENTITY = EnvironmentIdentity(team="ada", project="shop", environment="pr-7")
@@ -143,3 +144,27 @@ async def test_a_teardown_past_its_deadline_is_counted_where_the_worker_is_measu
     transport = httpx.ASGITransport(create_health_app(Progress(), 60))
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
         assert f"{name} {before + 1}" in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED"])
+def test_a_sighting_tells_which_version_of_a_resource_was_seen(type_: Literal["ADDED", "MODIFIED", "DELETED"]) -> None:
+    metadata = {"namespace": "ada-shop", "name": "pr-7", "uid": "1", "generation": 3}
+    event = WatchEvent(type_, {"kind": "Environment", "metadata": metadata})
+    assert sighting_of(event) == Sighting(uid=UID, generation=3)
+
+
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED"])
+def test_what_lies_in_the_namespace_is_a_rollouts_own_while_it_runs(
+    type_: Literal["ADDED", "MODIFIED", "DELETED"],
+) -> None:
+    for kind in ("Deployment", "NetworkPolicy", "ResourceQuota", "LimitRange"):
+        assert sighting_of(WatchEvent(type_, {"kind": kind, "metadata": {"uid": "2"}})) == Sighting()
+
+
+def test_what_is_going_must_be_looked_at() -> None:
+    going = {"uid": "1", "generation": 3, "deletionTimestamp": "2026-11-30T00:00:00Z"}
+    assert sighting_of(WatchEvent("MODIFIED", {"kind": "Environment", "metadata": going})) is None
+    assert (
+        sighting_of(WatchEvent("DELETED", {"kind": "Environment", "metadata": {"uid": "1", "generation": 3}})) is None
+    )
+    assert sighting_of(WatchEvent("MODIFIED", {"kind": "Namespace", "metadata": {"uid": "3"}})) is None

@@ -2,18 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 
 from activities.protocols import GatewayError, Kind, ObjectRef, WatchEvent
 from environments import labels
-from environments.model import CommitSha, EnvironmentKey, KubernetesObject, NamespaceName, Phase, PullRequestKey
+from environments.model import (
+    CommitSha,
+    EnvironmentKey,
+    EnvironmentUid,
+    KubernetesObject,
+    NamespaceName,
+    Phase,
+    PullRequestKey,
+)
 from environments.names import environment_workflow_id, rollout_workflow_id
 from environments.urgency import BETWEEN_EDITS
-from environments.work import OverrideRequest, Request
+from environments.work import OverrideRequest, Request, Sighting
+from tests.patience import PATIENCE_SECONDS
 from tests.workflows import world as worlds
-from tests.workflows.world import A, B, Preview, World
+from tests.workflows.world import A, B, World
 from worker.assembly import WORKFLOWS
 from workflows.environment import EnvironmentWorkflow
 from workflows.rollout import RolloutWorkflow
@@ -142,10 +153,15 @@ class TestTelling:
         world.builder.hangs.add("build")
         preview = await world.open()
         await preview.comment_says("Building")
-        begun, building, *_ = await _reported_at(preview)
-        assert building - begun >= BETWEEN_EDITS.total_seconds()
+        opened, building, *_ = await _moments(preview.pull_request_workflow, "look", "report")
+        assert building - opened >= BETWEEN_EDITS.total_seconds()
         world.builder.heal()
         await preview.comment_says("Ready")
+
+    async def test_a_rollout_that_is_over_before_that_is_told_once(self, world: World) -> None:
+        preview = await world.open()
+        await preview.comment_says("Ready")
+        assert len(await _moments(preview.pull_request_workflow, "report")) == 1
 
     async def test_a_database_that_is_down_does_not_silence_the_pull_request(self, world: World) -> None:
         world.index.fails = GatewayError("The database doesn't answer.")
@@ -236,13 +252,54 @@ async def _silent() -> AsyncIterator[WatchEvent]:
     yield WatchEvent("ADDED", {})
 
 
-async def _reported_at(preview: Preview) -> list[float]:
-    """When each report on the pull request was begun, in seconds since 1970 by Temporal's clock."""
-    history = await preview.pull_request_workflow.fetch_history()
+@pytest.fixture
+async def unwatched(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Environments hear what a test tells them, and nothing else."""
+    await world.stop_worker()
+    monkeypatch.setattr("worker.watch.WATCHED", ())
+    monkeypatch.setattr("workflows.environment.AFTER_ROLLOUT", timedelta(hours=1))
+    await world.start_worker()
+    return world
+
+
+class TestLooking:
+    async def test_what_is_known_already_is_not_looked_at_again(self, unwatched: World) -> None:
+        preview = await unwatched.open()
+        report, workflow = await preview.becomes(Phase.READY, A), preview.environment_workflow
+        looks = len(await _moments(workflow, "observe"))
+        known = Sighting(uid=EnvironmentUid(report.uid), generation=report.generation)
+        await workflow.signal(EnvironmentWorkflow.look, known)
+        await preview.environment_snapshot()  # answered after the signal was acted on
+        assert len(await _moments(workflow, "observe")) == looks
+        for news in (known.model_copy(update={"generation": report.generation + 1}), Sighting()):
+            await workflow.signal(EnvironmentWorkflow.look, news)
+            looks += 1
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(await _moments(workflow, "observe")) != looks:
+                    await asyncio.sleep(0.05)
+
+    async def test_a_rollout_that_runs_sees_to_its_workload_itself(self, unwatched: World) -> None:
+        unwatched.builder.hangs.add("build")
+        preview = await unwatched.open()
+        await preview.becomes(Phase.BUILDING, A)
+        workflow = preview.environment_workflow
+        looks = len(await _moments(workflow, "observe"))
+        await workflow.signal(EnvironmentWorkflow.look, Sighting())
+        await preview.environment_snapshot()
+        assert len(await _moments(workflow, "observe")) == looks
+        unwatched.builder.heal()
+        await preview.becomes(Phase.READY, A)
+        # That it is over is no reason to look, either: what it waited for was true a moment ago.
+        assert len(await _moments(workflow, "observe")) == looks
+
+
+async def _moments(workflow: WorkflowHandle[Any, Any], *activities: str) -> list[float]:
+    """When each of these activities was scheduled, in seconds since 1970 by Temporal's clock."""
+    history = await workflow.fetch_history()
     return [
         event.event_time.ToMilliseconds() / 1000
         for event in history.events
-        if event.activity_task_scheduled_event_attributes.activity_type.name == "report"
+        if event.activity_task_scheduled_event_attributes.activity_type.name in activities
     ]
 
 
