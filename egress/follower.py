@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+from async_lru import alru_cache
+
 from activities.egress import PORTS
-from activities.guards import cluster_network
+from activities.guards import NETWORK_SECONDS, cluster_network
 from activities.kinds import NAMESPACE, PROJECT
 from activities.protocols import Cluster, ClusterConflict, GatewayError, Kind
 from environments import labels, names
@@ -23,7 +26,7 @@ from environments.egress import (
     ports_of,
     project_key,
 )
-from environments.model import EnvironmentIdentity, KubernetesObject, PlatformAddress
+from environments.model import ClusterNetwork, EnvironmentIdentity, KubernetesObject, PlatformAddress
 from environments.permissions import home_object
 from gateways.cancellation import obey_cancellation
 from gateways.proxy.configuration import Outside
@@ -36,6 +39,8 @@ LOOK_SECONDS = 30.0
 """What no watch tells (the cluster's network, a ConfigMap that somebody changed) is looked at this often."""
 TOGETHER_SECONDS = 0.1
 """Changes that come at once are one; a rollout waits for its project's port."""
+BETWEEN_SECONDS = 0.5
+"""After a look, so that many projects that begin at once don't make it look all the time."""
 
 
 class ForwardProxy(Protocol):
@@ -71,6 +76,10 @@ class Follower:
     extra_ports: tuple[int, ...] = ()
     upstream: tuple[str, int] | None = None
     state: State = field(default_factory=State)
+    _network: Callable[[], Awaitable[ClusterNetwork]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._network = alru_cache(ttl=NETWORK_SECONDS)(partial(cluster_network, self.cluster, PlatformAddress()))
 
     async def follow(self) -> None:
         """Until cancelled; whatever fails is said and done again."""
@@ -112,6 +121,7 @@ class Follower:
             while True:
                 changed.clear()
                 await self.sync()
+                await asyncio.sleep(BETWEEN_SECONDS)
                 try:
                     async with asyncio.timeout(LOOK_SECONDS):
                         await changed.wait()
@@ -125,7 +135,7 @@ class Follower:
 
     async def _closed(self) -> tuple[str, ...]:
         """The cluster's own ranges, as a preview's network policy closes them."""
-        network = await cluster_network(self.cluster, PlatformAddress())
+        network = await self._network()
         return (*self.closed, *network.pod_ranges, *network.service_ranges, *network.node_addresses)
 
     def _rules(self, key: str, port: int, project: KubernetesObject | None) -> Rules:

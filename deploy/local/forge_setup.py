@@ -12,8 +12,8 @@ from deploy.local.forge_server import ForgeSecrets, ForgeServer
 
 USER = "catalyst"
 """Login of the administrator, which is also the account that the product acts under."""
-EVENTS = ("pull_request", "push", "delete", "repository")
-"""`pull_request` stands for all its kinds: labels, synchronisation, reviews and the rest."""
+EVENTS = ("pull_request_only", "pull_request_sync", "pull_request_label", "push", "delete", "repository")
+"""`pull_request` alone stands for all its kinds, comments among them: every edit of our own would come back as a webhook."""
 ADMINISTER_SECONDS = 60
 
 
