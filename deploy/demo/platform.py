@@ -150,12 +150,15 @@ def host_of(namespace: str) -> str:
     return names.host(NamespaceName(namespace), "localhost")
 
 
-def eventually(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], str]) -> T:
-    """The first answer of `look` that isn't None or False. Raises NotAsExpected with `otherwise()` when the time is over."""
+def eventually(
+    look: Callable[[], T | None], seconds: float, otherwise: Callable[[], str], every: float = POLL_SECONDS
+) -> T:
+    """The first answer of `look` that isn't None or False, asked every so many seconds. Raises NotAsExpected with `otherwise()`
+    when the time is over."""
     deadline = time.monotonic() + seconds
     while True:
         if found := look():
             return found
         if time.monotonic() > deadline:
             raise NotAsExpected(f"{otherwise()} ({seconds:.0f} s passed.)")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)

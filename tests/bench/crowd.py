@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from deploy.demo.floor import applied_together
+from deploy.demo.floor import ASK_MANY_SECONDS, applied_together
 from deploy.demo.platform import NotAsExpected, Platform, eventually, host_of
 from deploy.demo.pull_request import PullRequest, sample
 from tests.bench.lives import WELCOME, pull_request
@@ -107,7 +107,7 @@ def _all_answer(platform: Platform, namespaces: list[str]) -> float:
         waiting.difference_update([each for each in waiting if WELCOME in platform.page(host_of(each))])
         return not waiting
 
-    eventually(look, LAST_URL_SECONDS, lambda: f"{sorted(waiting)} never answered.")
+    eventually(look, LAST_URL_SECONDS, lambda: f"{sorted(waiting)} never answered.", ASK_MANY_SECONDS)
     return time.time()
 
 
