@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -37,10 +38,9 @@ ENVIRONMENTS = {labels.NAMESPACE_TYPE: "environment", labels.MANAGED_BY: labels.
 AGAIN_SECONDS = 2.0
 LOOK_SECONDS = 30.0
 """What no watch tells (the cluster's network, a ConfigMap that somebody changed) is looked at this often."""
-TOGETHER_SECONDS = 0.1
-"""Changes that come at once are one; a rollout waits for its project's port."""
 BETWEEN_SECONDS = 0.5
-"""After a look, so that many projects that begin at once don't make it look all the time."""
+"""After a look, so that many projects that begin at once don't make it look all the time. A lone one is looked at in the moment
+it appears: its first rollout waits for its port."""
 
 
 class ForwardProxy(Protocol):
@@ -122,12 +122,9 @@ class Follower:
                 changed.clear()
                 await self.sync()
                 await asyncio.sleep(BETWEEN_SECONDS)
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await changed.wait()
-                    await asyncio.sleep(TOGETHER_SECONDS)
-                except TimeoutError:
-                    continue
 
     async def _watch(self, kind: Kind, marks: Mapping[str, str] | None, changed: asyncio.Event) -> None:
         async for _ in self.cluster.watch(kind, None, marks):
