@@ -38,7 +38,7 @@ ENVIRONMENTS = {labels.NAMESPACE_TYPE: "environment", labels.MANAGED_BY: labels.
 AGAIN_SECONDS = 2.0
 LOOK_SECONDS = 30.0
 """What no watch tells (the cluster's network, a ConfigMap that somebody changed) is looked at this often."""
-BETWEEN_SECONDS = 0.5
+BETWEEN_SECONDS = 1.0
 """After a look, so that many projects that begin at once don't make it look all the time. A lone one is looked at in the moment
 it appears: its first rollout waits for its port."""
 
