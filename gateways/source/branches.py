@@ -103,9 +103,7 @@ class _Push:
     async def _send(self) -> None:
         target = f"{self.push.sha}:refs/heads/{self.push.branch}"
         options = ("--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--no-signed")
-        code, said = await self.work.attempt(
-            ["git", "push", *options, self.work.url, target], credential=self.credential
-        )
+        code, said = await self.work.attempt(["git", "push", *options, "origin", target], credential=self.credential)
         if code:
             raise _refused(said, self.push)
 

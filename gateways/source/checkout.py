@@ -34,10 +34,11 @@ class Checkout:
 
     async def begin(self) -> None:
         await self.git("init", "--quiet", "--template=")
+        await self.git("remote", "add", "origin", self.url)
 
     async def fetch(self, how: str, *commits: str) -> None:
         """Stopped at the limit on size."""
-        fetch = ("fetch", "--quiet", how, "--no-tags", "--no-recurse-submodules", self.url, *commits)
+        fetch = ("fetch", "--quiet", how, "--no-tags", "--no-recurse-submodules", "origin", *commits)
         fetching = asyncio.create_task(self.git(*fetch, credential=self.credential))
         try:
             while not (await asyncio.wait({fetching}, timeout=SIZE_LOOK_SECONDS))[0]:
