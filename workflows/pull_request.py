@@ -62,7 +62,7 @@ class PullRequestWorkflow:
         self._is_removing = state.is_removing
         self._overrides = state.overrides
         self._pushing = Pushing(given.key, state.pushes, lambda: self._declared)
-        self._newest: EnvironmentReport | None = None
+        self._unheard: EnvironmentReport | None = None
         """What an environment said that isn't known, or not yet."""
         self._seen: PullRequest | None = None
         """The last that the forge said of it while it still knew it."""
@@ -106,7 +106,7 @@ class PullRequestWorkflow:
     @workflow.signal
     def environment_changed(self, changed: EnvironmentChanged) -> None:
         """An older uid or generation is ignored (design: rule 4); one that isn't known yet may be the one just being declared."""
-        self._newest = changed.report
+        self._unheard = changed.report
         self._hear()
 
     @workflow.signal
@@ -254,19 +254,19 @@ class PullRequestWorkflow:
             return not result.may_change
         self._declared = result.declared
         self._is_removing = False
-        if not await self._is_told():
+        if not await self._hears_of_it():
             await self._ask_to_be_told()
         return await self._hand_over_all()
 
     def _hear(self) -> None:
-        declared, report = self._declared, self._newest
+        declared, report = self._declared, self._unheard
         if declared is None or report is None or report.uid != declared.uid or report.generation < declared.generation:
             return
-        self._report, self._newest = report, None
+        self._report, self._unheard = report, None
         if report.phase in (Phase.DELETING, Phase.DELETED):
             self._note_deletion()
 
-    async def _is_told(self) -> bool:
+    async def _hears_of_it(self) -> bool:
         """An environment that was just made speaks by itself, maybe before its uid was known here."""
         if not self._has_heard() and workflow.patched("spoken-for-itself"):
             self._hear()

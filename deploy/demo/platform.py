@@ -21,6 +21,7 @@ from environments.model import NamespaceName
 LOCAL = Path(__file__).parents[2] / ".catalyst" / "local.json"
 ANSWER_SECONDS = 5.0
 POLL_SECONDS = 0.05
+"""Between two questions to what can't be watched: an ingress, an API over HTTP."""
 Json = dict[str, Any]
 T = TypeVar("T")
 

@@ -54,6 +54,7 @@ def _play(player: Player, drawn: list[Life]) -> list[str]:
             print(f"{ended} of {len(drawn)} lives played", file=sys.stderr)
             if isinstance(error := each.exception(), FAILURES):
                 failed.append(f"life {playing[each]}: {str(error)[:2000]}")
+                print(failed[-1], file=sys.stderr)
             elif error is not None:
                 raise error
     return failed
