@@ -32,6 +32,8 @@ LIKELY = {
     Act.KILL_API: 1,
     Act.DEAF: 1,
 }
+ON_THE_FORGE = {act: LIKELY[act] for act in (Act.PUSH, Act.BREAK, Act.CLOSE)}
+"""What can follow DEAF: there is no API then to ask or to wait for, and only one life at a time touches the machine."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def _life(random: Random) -> Life:
     acts: list[Act] = []
     is_open = True
     for _ in range(random.randint(1, LONGEST)):
-        act = random.choices(list(LIKELY), list(LIKELY.values()))[0] if is_open else Act.REOPEN
+        likely = ON_THE_FORGE if acts and acts[-1] is Act.DEAF else LIKELY
+        act = random.choices(list(likely), list(likely.values()))[0] if is_open else Act.REOPEN
         acts.append(act)
         is_open = act is not Act.CLOSE
     return Life(random.choice(("dockerfile", "prebuilt")), tuple(acts))
