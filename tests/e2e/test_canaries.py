@@ -59,6 +59,7 @@ def test_the_search_finds_what_is_there(platform: Platform) -> None:
     """A search that looks in the wrong place finds nothing either: a value that does travel is found in each of them."""
     preview = platform.opened(sample("dockerfile"))
     preview.becomes("Ready")
+    preview.says("Ready")
     sha, name = preview.head.encode(), preview.namespace.encode()
     places = _places(preview)
     for place in ("histories", "report", "comment", "objects", "resource"):
