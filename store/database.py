@@ -1,6 +1,8 @@
 """The database: SQLite on a file, or another one by URL. Opening it brings its tables up to date."""
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -71,7 +73,7 @@ async def open_database(url: str) -> Database:
     database = Database(engine)
     try:
         # Asked first, because whoever upgrades keeps every other process from writing while Alembic looks around.
-        async with database.read() as session:
+        async with _first_alone(engine), database.read() as session:
             is_current = await (await session.connection()).run_sync(_is_current)
         if not is_current:
             async with database.write() as session:
@@ -93,6 +95,25 @@ def _engine(url: str) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+@asynccontextmanager
+async def _first_alone(engine: AsyncEngine) -> AsyncIterator[None]:
+    """One process at a time makes an SQLite file a write-ahead one: for that alone SQLite waits for nobody, whatever busy_timeout
+    says. Later connections only find it so."""
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file == ":memory:":
+        yield
+        return
+    try:
+        folder = os.open(Path(file).parent, os.O_RDONLY)
+    except OSError as error:
+        raise DatabaseUnavailable(f"The database's folder {Path(file).parent} can't be read: {error}.") from error
+    try:
+        await asyncio.to_thread(fcntl.flock, folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _make_folder(file: str | None) -> None:
