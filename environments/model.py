@@ -84,6 +84,8 @@ class PullRequest(Value):
     head_repository_id: int | None
     """None when the fork was deleted."""
     base_branch: str
+    base_sha: CommitSha | None = None
+    """Where the base branch is now; None where the forge doesn't say."""
     labels: tuple[str, ...] = ()
     url: str = ""
 

@@ -54,6 +54,19 @@ class Forge(Protocol):
         """The commit status with context `catalyst/preview`. Raises ForgeRefused, also for a repository that doesn't exist (any more)."""
         ...
 
+    async def text_file(self, repository_id: int, ref: str, path: str, most_bytes: int) -> str | None:
+        """One file at a branch or commit; None where there is no such regular file, or it is larger, or no UTF-8."""
+        ...
+
+    async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...] | None:
+        """What a pull request changes, former names of renamed files too; None when that is more than the forge lists.
+        Raises ForgeRefused for a pull request that doesn't exist (any more)."""
+        ...
+
+    async def may_write(self, repository_id: int, login: str) -> bool:
+        """Whether that account may push to the repository, as the forge itself says; unknown ones may not."""
+        ...
+
     async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         """For git over HTTP; None where none is needed, and for a URL that is not this repository's on this forge: people can edit a
         Project's URL, and our token goes nowhere else."""

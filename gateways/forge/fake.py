@@ -23,6 +23,11 @@ class InMemoryForge(Controls):
         """By pull request, then by marker."""
         self.statuses: dict[CommitSha, tuple[str, str, str | None]] = {}
         """State, description and URL, the newest by commit."""
+        self.files: dict[tuple[int, str, str], str] = {}
+        """By repository, branch and path."""
+        self.changed: dict[PullRequestKey, tuple[str, ...] | None] = {}
+        self.writers: set[tuple[int, str]] = set()
+        """Repository and login."""
         self._repositories: dict[int, Repository] = {}
         self._pull_requests: dict[tuple[int, int], PullRequest] = {}
         self._ids = count(1)
@@ -69,6 +74,10 @@ class InMemoryForge(Controls):
             base_branch="main",
         )
         return key
+
+    def change(self, key: PullRequestKey, **changes: Any) -> None:
+        """Title, labels, draft, base branch."""
+        self._change(key, **changes)
 
     def push(self, key: PullRequestKey, sha: str) -> None:
         self._change(key, head_sha=CommitSha(sha))
@@ -117,6 +126,20 @@ class InMemoryForge(Controls):
         await self.enter("put_status", sha)
         self._find(key)
         self.statuses[sha] = (state, description, url)
+
+    async def text_file(self, repository_id: int, ref: str, path: str, most_bytes: int) -> str | None:
+        await self.enter("text_file", f"{repository_id}/{path}")
+        text = self.files.get((repository_id, ref, path))
+        return text if text is not None and len(text.encode()) <= most_bytes else None
+
+    async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...] | None:
+        await self.enter("changed_paths", str(key.number))
+        self._find(key)
+        return self.changed.get(key, ())
+
+    async def may_write(self, repository_id: int, login: str) -> bool:
+        await self.enter("may_write", f"{repository_id}/{login}")
+        return (repository_id, login) in self.writers
 
     async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         await self.enter("clone_credential", str(repository_id))

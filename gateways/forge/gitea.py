@@ -1,8 +1,10 @@
 """Gitea and Forgejo over their HTTP API: activities.protocols.Forge."""
 
+import re
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -14,6 +16,9 @@ from gateways.forge.gitea_api import GiteaApi, Json
 STATUS_CONTEXT = "catalyst/preview"
 MOST_PLACES = 10_000
 """Where comments and repositories were last, remembered at most; a place is only a guess, and asked for anew when it is wrong."""
+WRITING = frozenset({"write", "admin", "owner"})
+SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 MAX_DESCRIPTION = 255
 """Characters of a commit status; Gitea keeps any length, but shows it in one line."""
 
@@ -30,6 +35,8 @@ class GiteaForge:
         self._account: Json | None = None
         self._paths: dict[int, str] = {}
         self._comments: dict[tuple[PullRequestKey, str], str] = {}
+        self._texts: dict[tuple[int, str, str, int], str | None] = {}
+        """By repository, commit, path and limit."""
 
     async def aclose(self) -> None:
         await self._api.aclose()
@@ -99,6 +106,40 @@ class GiteaForge:
             await self._api.send("POST", f"{path}/statuses/{sha}", status)
         _remember(self._paths, key.repository_id, path)
 
+    async def text_file(self, repository_id: int, ref: str, path: str, most_bytes: int) -> str | None:
+        """Raises ForgeRefused, ForgeUnavailable."""
+        known = (repository_id, ref, path, most_bytes)
+        if known in self._texts:
+            return self._texts[known]
+        try:
+            repository = await self._repository(repository_id)
+            found = await self._api.get(f"{_path(repository)}/contents/{quote(path)}?{urlencode({'ref': ref})}")
+        except ForgeGone:
+            found = None
+        text = _text(found, most_bytes)
+        if SHA.fullmatch(ref):
+            _remember(self._texts, known, text)  # what a commit holds never changes
+        return text
+
+    async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...]:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+        repository = await self._repository(key.repository_id)
+        found: dict[str, None] = {}
+        async for page in self._api.pages(f"{_path(repository)}/pulls/{key.number}/files"):
+            found |= {name: None for each in page for name in _names(each)}
+        return tuple(found)
+
+    async def may_write(self, repository_id: int, login: str) -> bool:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+        if not LOGIN.fullmatch(login):  # of a comment's payload: no dots that lead elsewhere
+            return False
+        repository = await self._repository(repository_id)
+        try:
+            found = await self._api.get(f"{_path(repository)}/collaborators/{quote(login, safe='')}/permission")
+        except ForgeGone:
+            return False
+        return found["permission"] in WRITING
+
     async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         """Also for public repositories: a forge, or an owner's visibility, may ask everybody to sign in."""
         if _origin(clone_url) != self._origin:
@@ -141,10 +182,24 @@ class GiteaForge:
         return self._account
 
 
-def _remember(places: dict[Any, str], what: object, place: str) -> None:
+def _remember(places: dict[Any, Any], what: object, place: str | None) -> None:
     if len(places) >= MOST_PLACES:
         places.clear()
     places[what] = place
+
+
+def _text(found: Any, most_bytes: int) -> str | None:
+    """Of Gitea's contents, a list for a folder."""
+    if not isinstance(found, dict) or found["type"] != "file" or found["size"] > most_bytes:
+        return None
+    try:
+        return b64decode(found["content"] or "").decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _names(file: Json) -> list[str]:
+    return [name for name in (file["filename"], file.get("previous_filename")) if name]
 
 
 def _path(repository: Json) -> str:
@@ -183,6 +238,7 @@ def _pull_request(forge: str, repository: Json, found: Json) -> PullRequest:
         head_branch=found["head"]["label"] or found["head"]["ref"],
         head_repository_id=_head_repository_id(found["head"]),
         base_branch=found["base"]["ref"],
+        base_sha=CommitSha(found["base"]["sha"]) if found["base"]["sha"] else None,
         labels=tuple(label["name"] for label in found["labels"] or ()),
         url=found["html_url"],
     )

@@ -42,6 +42,14 @@ class World(ABC):
     def comments(self) -> list[str]: ...
 
     @abstractmethod
+    def write_base(self, path: str, text: str) -> str:
+        """On the base branch, by a push; its new commit."""
+
+    @abstractmethod
+    def logins(self) -> tuple[str, str]:
+        """Logins of somebody who may write, and of somebody who may only read."""
+
+    @abstractmethod
     def status(self, sha: str) -> Status: ...
 
     async def look(self) -> PullRequest:
@@ -55,10 +63,12 @@ class FakeWorld(World):
         self.forge = self._fake = InMemoryForge()
         self._repository: Repository = self._fake.create_repository("acme", "shop")
         self.key = self._fake.open_pull_request(self._repository, "a" * 40)
+        self.push()
 
     def push(self) -> str:
         sha = uuid.uuid4().hex + "0" * 8
         self._fake.push(self.key, sha)
+        self._fake.changed[self.key] = ("page.html",)
         return sha
 
     def close(self) -> None:
@@ -75,6 +85,17 @@ class FakeWorld(World):
 
     def comments(self) -> list[str]:
         return list(self._fake.comments.get(self.key, {}).values())
+
+    def write_base(self, path: str, text: str) -> str:
+        sha = uuid.uuid4().hex + "0" * 8
+        for ref in ("main", sha):
+            self._fake.files[self.key.repository_id, ref, path] = text
+        self._fake.change(self.key, base_sha=CommitSha(sha))
+        return sha
+
+    def logins(self) -> tuple[str, str]:
+        self._fake.writers.add((self.key.repository_id, "ada"))
+        return "ada", "eve"
 
     def status(self, sha: str) -> Status:
         state, description, url = self._fake.statuses[CommitSha(sha)]
@@ -113,6 +134,16 @@ class GiteaWorld(World):
 
     def comments(self) -> list[str]:
         return [comment["body"] for comment in self.people.comments(*self.place)]
+
+    def write_base(self, path: str, text: str) -> str:
+        return self.people.push(self.owner, self.name, "main", {path: text}, "rules")
+
+    def logins(self) -> tuple[str, str]:
+        writer, reader = f"ada-{uuid.uuid4().hex[:8]}", f"eve-{uuid.uuid4().hex[:8]}"
+        for login in (writer, reader):
+            self.people.create_user(login, uuid.uuid4().hex)
+        self.people.add_collaborator(self.owner, self.name, writer)
+        return writer, reader
 
     def status(self, sha: str) -> Status:
         newest = self.people.statuses(self.owner, self.name, sha)[0]

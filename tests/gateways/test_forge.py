@@ -80,6 +80,28 @@ class TestContract:
         with pytest.raises(ForgeRefused):
             await world.forge.put_status(NOWHERE, CommitSha("a" * 40), "pending", "", None)
 
+    async def test_a_file_of_the_base_branch(self, world: World) -> None:
+        text = "previews:\n  drafts: off\n"
+        sha, repository = world.write_base(".catalyst.yaml", text), world.key.repository_id
+        assert (await world.look()).base_sha in (sha, None)
+        for ref in ("main", sha, sha):
+            assert await world.forge.text_file(repository, ref, ".catalyst.yaml", 1000) == text
+        assert await world.forge.text_file(repository, "main", ".catalyst.yaml", 10) is None
+        assert await world.forge.text_file(repository, "main", "none.yaml", 1000) is None
+        assert await world.forge.text_file(repository, "no-such-branch", ".catalyst.yaml", 1000) is None
+        assert await world.forge.text_file(NOWHERE.repository_id, "main", ".catalyst.yaml", 1000) is None
+
+    async def test_what_a_pull_request_changes(self, world: World) -> None:
+        assert await world.forge.changed_paths(world.key) == ("page.html",)
+        with pytest.raises(ForgeRefused):
+            await world.forge.changed_paths(NOWHERE)
+
+    async def test_who_may_write(self, world: World) -> None:
+        writer, reader = world.logins()
+        assert await world.forge.may_write(world.key.repository_id, writer)
+        for login in (reader, "nobody-of-that-name", "../../users", "..", ""):
+            assert not await world.forge.may_write(world.key.repository_id, login)
+
     async def test_the_token_goes_to_its_own_repository_only(self, world: World) -> None:
         repository = (await world.look()).repository
         assert await world.forge.clone_credential(repository.id, repository.clone_url)
