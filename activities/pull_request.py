@@ -9,21 +9,25 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.errors import gateway_errors
-from activities.kinds import environment_ref, namespace_ref
+from activities.kinds import environment_ref, namespace_ref, project_ref
 from activities.lateness import refuse_if_late
 from activities.protocols import Cluster, ClusterConflict, Forge, Owners
 from activities.traces import current_traceparent
 from environments import labels
+from environments.catalyst_yaml import FILE, MAX_LENGTH
 from environments.model import EnvironmentKey, EnvironmentUid, KubernetesObject, PullRequest, PullRequestKey
-from environments.names import environment_namespace, environment_workflow_id
+from environments.names import InvalidName, environment_namespace, environment_workflow_id, team_namespace
+from environments.policy import identity_of
+from environments.preview_rules import read_rules
 from environments.project import project_object
+from environments.refusals import needs_paths, refusal_by
 from environments.resources import (
     environment_key,
     preview_object,
     project_namespace_object,
     team_namespace_object,
 )
-from environments.work import Declared, DeclareRequest, DeclareResult, RemoveRequest
+from environments.work import Declared, DeclareRequest, DeclareResult, RemoveRequest, SeenPullRequest
 
 
 class NamespaceHeld(Exception):
@@ -39,9 +43,13 @@ class PullRequestActivities:
 
     @activity.defn
     @gateway_errors
-    async def look(self, key: PullRequestKey) -> PullRequest | None:
-        """State and head as the forge has them now (design: rule 1)."""
-        return await self.forges[key.forge].pull_request(key.repository_id, key.number)
+    async def look(self, key: PullRequestKey) -> SeenPullRequest | None:
+        """State and head as the forge has them now (design: rule 1), and what the project's rules say of it."""
+        found = await self.forges[key.forge].pull_request(key.repository_id, key.number)
+        if found is None:
+            return None
+        seen = SeenPullRequest.model_validate(found.model_dump())
+        return await self._judged(seen) if seen.is_open else seen
 
     @activity.defn
     @gateway_errors
@@ -85,6 +93,23 @@ class PullRequestActivities:
         if is_new or not await self.owners.runs(environment_workflow_id(request.key)):
             await self.owners.wake_environment(request.key)
         return await self.cluster.get(ref) is None
+
+    async def _judged(self, seen: SeenPullRequest) -> SeenPullRequest:
+        forge = self.forges[seen.key.forge]
+        text, project = await asyncio.gather(
+            forge.text_file(seen.repository.id, seen.base_sha or seen.base_branch, FILE, MAX_LENGTH),
+            self._project_of(seen),
+        )
+        rules, note = read_rules(text, seen.base_branch, project)
+        paths = await forge.changed_paths(seen.key) if needs_paths(rules, seen) else None
+        return seen.model_copy(update={"refusal": refusal_by(rules, seen, paths), "note": note})
+
+    async def _project_of(self, pull_request: PullRequest) -> KubernetesObject | None:
+        try:
+            identity = identity_of(pull_request)
+        except InvalidName:
+            return None
+        return await self.cluster.get(project_ref(team_namespace(identity.team), identity.project))
 
     async def _apply(self, request: DeclareRequest) -> KubernetesObject:
         """Both upper namespaces just in time (FR-ENV-022), the Project where it is missing, then the Environment."""

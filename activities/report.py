@@ -31,6 +31,7 @@ class ReportActivities:
             pull_request=pull_request,
             report=told.report,
             message=told.message,
+            note=told.note,
             log_tail=self.logs.tail(failed_log, LOG_LINES) if failed_log else "",
             now=(told.report.updated_at if told.report else None) or datetime.now(UTC),
             api_url=self.api_url,

@@ -12,6 +12,8 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from environments.model import Snapshot
 
 FILE = ".catalyst.yaml"
+RULES = "previews"
+"""Which pull requests get a preview (environments.preview_rules); read from the base branch only."""
 MAX_LENGTH = 64 * 1024
 MAX_DEPTH = 20
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,252}")
@@ -115,7 +117,9 @@ def read_file(snapshot: Snapshot) -> dict[str, TemplateSpec]:
         if FILE in snapshot.paths:
             raise InvalidTemplate(f"{FILE} is too large to be read: keep it below {MAX_LENGTH // 1024} KiB.")
         return {}
-    content = _load(text)
+    content = load(text)
+    if RULES in content and "templates" not in content:
+        return {}
     templates = content.get("templates")
     if not isinstance(templates, dict):
         raise InvalidTemplate(
@@ -131,18 +135,19 @@ def parse_template(value: Any, where: str) -> TemplateSpec:
     try:
         return TemplateSpec.model_validate(value)
     except ValidationError as error:
-        raise InvalidTemplate(f"{where}{_first_mistake(error)} {HELP}") from error
+        raise InvalidTemplate(f"{where}{first_mistake(error)} {HELP}") from error
 
 
-def _first_mistake(error: ValidationError) -> str:
+def first_mistake(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "".join(f".{part}" for part in first["loc"])
     return f"{place}: {first['msg'].removeprefix('Value error, ')}."
 
 
-def _load(text: str) -> dict[str, Any]:
+def load(text: str) -> dict[str, Any]:
+    """The file's content. Raises InvalidTemplate, also for one that is too long, too deep, or has aliases."""
     if len(text) > MAX_LENGTH:
-        raise InvalidTemplate(f"{FILE} is longer than {MAX_LENGTH // 1024} KiB: keep only templates in it.")
+        raise InvalidTemplate(f"{FILE} is longer than {MAX_LENGTH // 1024} KiB: shorten it.")
     try:
         _check_shape(text)
         content = YAML(typ="safe", pure=True).load(text)
@@ -154,7 +159,7 @@ def _load(text: str) -> dict[str, Any]:
             raise
         raise InvalidTemplate(f"{FILE} is not valid YAML: {str(error)[:200]}. Correct it.") from error
     if not isinstance(content, dict):
-        raise InvalidTemplate(f"{FILE} must be a mapping with `templates:` at its top. {HELP}")
+        raise InvalidTemplate(f"{FILE} must be a mapping, such as `templates:` with its settings below. {HELP}")
     return content
 
 

@@ -65,6 +65,8 @@ def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
             raise ValueError(f"a structural schema has no unions: {some}")
         return _structural(some[0] | _without(schema, "anyOf"), definitions)
     made = {key: value for key, value in schema.items() if key in KEPT or key.startswith("x-kubernetes-")}
+    if made.get("additionalProperties") is False:
+        del made["additionalProperties"]  # implied, and refused beside properties
     if "properties" in made:
         made["properties"] = {name: _structural(each, definitions) for name, each in made["properties"].items()}
     for inner in ("items", "additionalProperties"):

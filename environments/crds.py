@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from environments.crd_schema import keyed_by, preserved, structural
 from environments.egress import ALLOWED, DEFAULT, LONGEST_HOST, MOST_HOSTS
 from environments.model import KubernetesObject
+from environments.preview_rules import PreviewRules
 
 GROUP = "catalyst.catalyst.dev"
 VERSION = "v1alpha1"
@@ -151,6 +152,8 @@ class ProjectSpec(Part):
     overrides: Annotated[dict[str, ProjectOverride], Field(max_length=20)] | None = None
     resources: ProjectResources | None = None
     egress: ProjectEgress | None = None
+    previews: PreviewRules | None = None
+    """Which pull requests get one; the base branch's `.catalyst.yaml` comes before it."""
 
 
 class ProjectStatus(Part):

@@ -31,6 +31,8 @@ class CommentView(Value):
     report: EnvironmentReport | None
     message: Message | None
     """From decide() or declaring: why there is no preview, or why it has to wait."""
+    note: str = ""
+    """Besides the report's own; a sentence."""
     log_tail: str = ""
     """Last lines of the log that explains a failure."""
     now: datetime
@@ -230,9 +232,9 @@ def _whole_log(view: CommentView) -> str:
 
 def _notes(view: CommentView) -> str:
     report = view.report
-    if report is None or report.phase in ENDED or _is_behind(view):
-        return ""
-    notes = [sentence(note, MAX_NOTE) for note in report.remarks[:MAX_NOTES]]
+    is_of_interest = report is not None and report.phase not in ENDED and not _is_behind(view)
+    remarks = report.remarks[:MAX_NOTES] if report is not None and is_of_interest else ()
+    notes = [sentence(note, MAX_NOTE) for note in (*remarks, view.note)]
     return "\n".join(f"- {note}" for note in notes if note)
 
 

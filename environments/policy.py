@@ -1,7 +1,19 @@
 """decide(): what a pull request gets, from its own state on the forge and from what people wished. Pure."""
 
+import re
+
 from environments import names
 from environments.model import CommitSha, EnvironmentIdentity, Message, PullRequest, Value
+from environments.refusals import Refusal
+
+SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class Approval(Value):
+    """Of a fork's one commit, by somebody who may write; a push voids it (issue 6)."""
+
+    sha: CommitSha
+    by: str
 
 
 class Wishes(Value):
@@ -12,6 +24,13 @@ class Wishes(Value):
     stop_reason: str = ""
     retry: int = 0
     """How often somebody asked to run the same commit again; goes into the resource's spec."""
+    requested_by: str | None = None
+    """Who asked for a preview that the rules make on request."""
+    approved: Approval | None = None
+
+    def lifted(self) -> "Wishes":
+        """Without the stop."""
+        return self.model_copy(update={"stopped_by": None, "stop_reason": ""})
 
 
 class Deploy(Value):
@@ -37,18 +56,40 @@ class Refuse(Value):
 Decision = Deploy | Remove | Refuse
 
 
-def decide(pull_request: PullRequest | None, wishes: Wishes) -> Decision:
-    """Closing beats every rule; then a person's wish; then the rules. None: the forge doesn't know the pull request any more."""
+def decide(pull_request: PullRequest | None, wishes: Wishes, refusal: Refusal | None = None) -> Decision:
+    """Closing beats every rule; then a person's stop; then the project's rules; then a fork's need of approval.
+
+    `pull_request`: None when the forge doesn't know it any more. `refusal`: what the project's rules say of it.
+    """
     if pull_request is None:
         return _over("Gone", "The pull request or its repository was deleted.")
     if not pull_request.is_open:
         return _over("Merged", "Merged.") if pull_request.is_merged else _over("Closed", "Closed.")
     if wishes.stopped_by is not None:
         return Remove(is_final=False, message=_stopped(wishes))
-    if pull_request.is_from_fork:
-        text = "Previews of pull requests from forks need somebody's approval, which this installation can't take yet."
-        return Refuse(message=Message(reason="ForkNotApproved", text=text))
+    if refusal is not None and not (refusal.yields and _is_wanted(pull_request, wishes)):
+        return Refuse(message=refusal.message)
+    if pull_request.is_from_fork and not is_approved(pull_request, wishes):
+        return Refuse(message=Message(reason="ForkNotApproved", text=_unapproved(pull_request)))
     return _deploy(pull_request)
+
+
+def is_approved(pull_request: PullRequest, wishes: Wishes) -> bool:
+    """This very commit: a commit's whole SHA, as somebody may make another one that begins like it."""
+    return wishes.approved is not None and wishes.approved.sha == pull_request.head_sha
+
+
+def approval_refusal(pull_request: PullRequest | None, sha: str | None) -> str | None:
+    """Why that commit can't be approved now; a sentence."""
+    if sha is None or not SHA.fullmatch(sha):
+        return "An approval names the commit by its whole SHA: 40 of 0-9 and a-f."
+    if pull_request is None or not pull_request.is_open:
+        return "The pull request isn't open."
+    if not pull_request.is_from_fork:
+        return "It doesn't come from a fork: it needs no approval."
+    if sha != pull_request.head_sha:
+        return f"The newest commit is {pull_request.head_sha}: look at that one."
+    return None
 
 
 def identity_of(pull_request: PullRequest) -> EnvironmentIdentity:
@@ -67,6 +108,17 @@ def _deploy(pull_request: PullRequest) -> Decision:
         return Deploy(identity=identity_of(pull_request), sha=pull_request.head_sha)
     except names.InvalidName as error:
         return Refuse(message=Message(reason="InvalidName", text=str(error)))
+
+
+def _is_wanted(pull_request: PullRequest, wishes: Wishes) -> bool:
+    return wishes.requested_by is not None or is_approved(pull_request, wishes)
+
+
+def _unapproved(pull_request: PullRequest) -> str:
+    return (
+        "It comes from a fork, so nothing of it runs before somebody with write permission has looked at it: "
+        f"`/preview approve {pull_request.head_sha}` in a comment allows this commit. A push takes that back."
+    )
 
 
 def _over(reason: str, text: str) -> Remove:

@@ -24,6 +24,7 @@ from environments.model import (
     Value,
 )
 from environments.overriding import Overridden, Scope
+from environments.refusals import Refusal
 from environments.report import EnvironmentReport
 
 
@@ -39,6 +40,15 @@ class Request(BaseModel):
     sha: str | None = None
     asked_at: datetime | None = None
     """When the webhook came that asks for a URL (opened, reopened, pushed); how long that takes is measured from then."""
+
+
+class SeenPullRequest(PullRequest):
+    """As the forge has it now, with what the project's rules say of it: judged where it is looked at, so that histories hold
+    the outcome, and rules may change."""
+
+    refusal: Refusal | None = None
+    note: str = ""
+    """Why a part of the written rules doesn't count; a sentence for the pull request."""
 
 
 class OverrideRequest(Request):
@@ -304,6 +314,7 @@ class PullRequestReport(Value):
     pull_request: PullRequest
     report: EnvironmentReport | None
     message: Message | None
+    note: str = ""
 
 
 class OverrideWork(Value):

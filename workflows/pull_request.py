@@ -10,10 +10,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
     from environments.deletions import deleter
-    from environments.model import Message, Phase, PullRequest
+    from environments.model import CommitSha, Message, Phase
     from environments.names import environment_workflow_id
     from environments.overriding import override_refusal
-    from environments.policy import Decision, Deploy, Remove, Wishes, decide
+    from environments.policy import SHA, Approval, Decision, Deploy, Remove, approval_refusal, decide
     from environments.pushing import NO_ENVIRONMENT, refusal
     from environments.report import EnvironmentReport
     from environments.resources import environment_key
@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         PushRequest,
         RemoveRequest,
         Request,
+        SeenPullRequest,
     )
     from workflows.calling import CALL, GIVE_BACK, RETRY, beside, sentence
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
@@ -53,7 +54,7 @@ class PullRequestWorkflow:
         self._wishes = state.wishes
         self._declared = state.declared
         self._report = state.report
-        self._pull_request: PullRequest | None = None
+        self._pull_request: SeenPullRequest | None = None
         self._message: Message | None = None
         self._environment = state.environment or given.environment
         self._is_settled = False
@@ -64,7 +65,7 @@ class PullRequestWorkflow:
         self._pushing = Pushing(given.key, state.pushes, lambda: self._declared)
         self._unheard: EnvironmentReport | None = None
         """What an environment said that isn't known, or not yet."""
-        self._seen: PullRequest | None = None
+        self._seen: SeenPullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._reporting = Reporting(self._view)
 
@@ -100,7 +101,21 @@ class PullRequestWorkflow:
     @workflow.signal
     def retry(self, request: Request) -> None:
         """Lift a stop, or run the same commit again."""
-        self._wishes = Wishes(retry=self._wishes.retry + 1)
+        self._wishes = self._wishes.lifted().model_copy(update={"retry": self._wishes.retry + 1})
+        self._news = True
+
+    @workflow.signal
+    def deploy(self, request: Request) -> None:
+        """Lift a stop, or start what the project's rules make on request."""
+        self._wishes = self._wishes.lifted().model_copy(update={"requested_by": request.by})
+        self._news = True
+
+    @workflow.signal
+    def approve(self, request: Request) -> None:
+        """A fork's commit, by its whole SHA; a newer push voids it."""
+        if request.sha is not None and SHA.fullmatch(request.sha):
+            approval = Approval(sha=CommitSha(request.sha), by=request.by)
+            self._wishes = self._wishes.model_copy(update={"approved": approval})
         self._news = True
 
     @workflow.signal
@@ -146,6 +161,25 @@ class PullRequestWorkflow:
         if self._pull_request is not None and not self._pull_request.is_open:
             raise ApplicationError("The pull request is closed: reopen it on the forge.", type="Closed")
 
+    @workflow.update(name="deploy")
+    def deploy_now(self, request: Request) -> str:
+        self.deploy(request)
+        return "The newest commit is being deployed, unless a rule stands against it that the pull request names."
+
+    @deploy_now.validator
+    def _may_deploy(self, request: Request) -> None:
+        self._may_retry(request)
+
+    @workflow.update(name="approve")
+    def approve_now(self, request: Request) -> str:
+        self.approve(request)
+        return f"The commit {(request.sha or '')[:7]} may run."
+
+    @approve_now.validator
+    def _may_approve(self, request: Request) -> None:
+        if why := approval_refusal(self._pull_request, request.sha):
+            raise ApplicationError(why, type="NotApproved")
+
     @workflow.update(name="override")
     async def override_now(self, request: OverrideRequest) -> str:
         await self._hand_over(with_scope(request))
@@ -190,7 +224,7 @@ class PullRequestWorkflow:
 
     async def _look_and_carry_out(self) -> Message | None:
         self._pull_request = await self._look()
-        decision = decide(self._pull_request, self._wishes)
+        decision = self._decide()
         self._is_settled = await self._carry_out(decision)
         if isinstance(decision, Remove) and decision.is_final and self._is_settled:
             return await self._end(decision.message)
@@ -212,12 +246,15 @@ class PullRequestWorkflow:
         self._message = Message(reason="Waiting", text=f"{sentence(error)} It is tried again.")
         self._is_settled = False
 
-    async def _look(self) -> PullRequest | None:
-        found = await self._call(PullRequestActivities.look, self._key)
+    async def _look(self) -> SeenPullRequest | None:
+        found: SeenPullRequest | None = await self._call(PullRequestActivities.look, self._key)
         if found is not None:
             self._seen = found
-        seen: PullRequest | None = found
-        return seen
+        return found
+
+    def _decide(self) -> Decision:
+        seen = self._pull_request
+        return decide(seen, self._wishes, seen.refusal if seen else None)
 
     async def _carry_out(self, decision: Decision) -> bool:
         """Whether the world is as decided, as far as this workflow can bring it there."""
@@ -333,14 +370,15 @@ class PullRequestWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._news = False
         self._pull_request = await self._look()
-        decision = decide(self._pull_request, self._wishes)
+        decision = self._decide()
         return isinstance(decision, Remove) and decision.is_final and not self._news
 
     def _view(self) -> PullRequestReport | None:
         """What there is to tell; None before the forge said anything of it."""
         if self._seen is None:
             return None
-        return PullRequestReport(pull_request=self._seen, report=self._report, message=self._message)
+        note = self._seen.note if self._seen.is_open else ""
+        return PullRequestReport(pull_request=self._seen, report=self._report, message=self._message, note=note)
 
     # --- machinery -----------------------------------------------------------------------------------------------
 

@@ -129,6 +129,7 @@ def _as_comment(told: PullRequestReport) -> CommentView:
         pull_request=told.pull_request,
         report=told.report,
         message=told.message,
+        note=told.note,
         log_tail="",
         now=workflow.now(),
         api_url=None,

@@ -253,6 +253,10 @@ class Preview:
     async def hear_closed(self) -> None:
         await self._hear("close", may_start=False)
 
+    async def hear_changed(self) -> None:
+        """Title, labels, draft, base branch."""
+        await self._hear("look", may_start=False)
+
     async def _hear(self, signal: str, may_start: bool) -> None:
         request = Request(by="bob", delivery=uuid.uuid4().hex)
         await self.world.owners.wake_pull_request(self.key, signal, request, may_start=may_start)
