@@ -14,7 +14,7 @@ from activities.protocols.cluster import (
     WatchEvent,
 )
 from activities.protocols.failure import GatewayError
-from activities.protocols.forge import Credential, Forge, ForgeRefused, OpenPullRequest
+from activities.protocols.forge import Comment, Credential, Forge, ForgeRefused, OpenPullRequest, Reaction
 from activities.protocols.images import Builder, BuildFailed, BuildRequest, Registry
 from activities.protocols.logs import Logs, LogWriter
 from activities.protocols.owners import OwnerGone, OwnerRefused, Owners
@@ -46,6 +46,7 @@ __all__ = [
     "ClusterConflict",
     "ClusterGone",
     "ClusterRefused",
+    "Comment",
     "Credential",
     "DeliveryRefused",
     "Forge",
@@ -65,6 +66,7 @@ __all__ = [
     "PodRef",
     "Probe",
     "PushRefused",
+    "Reaction",
     "Registry",
     "SidecarGone",
     "SidecarNews",

@@ -13,6 +13,17 @@ class OpenPullRequest(NamedTuple):
     """May be empty where the forge's list doesn't say it."""
 
 
+class Comment(NamedTuple):
+    author: str
+    body: str
+    is_ours: bool
+    """Written under our own account."""
+
+
+Reaction = Literal["eyes", "+1"]
+"""What every forge has: seen, and done. None has a check mark."""
+
+
 class Credential(NamedTuple):
     username: str
     password: str
@@ -41,6 +52,14 @@ class Forge(Protocol):
     async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
         """Create or edit in place our one comment that contains the marker (only ever our own account's). Idempotent.
         Raises ForgeRefused, also for a pull request that doesn't exist (any more)."""
+        ...
+
+    async def comment(self, key: PullRequestKey, comment: int) -> Comment | None:
+        """As it is now; None where it was deleted, or isn't of that pull request."""
+        ...
+
+    async def react(self, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+        """Under a comment, once however often it is done. Raises ForgeRefused, also for one that doesn't exist (any more)."""
         ...
 
     async def put_status(

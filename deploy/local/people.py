@@ -148,12 +148,17 @@ class GiteaPeople:
         made = self._send("POST", f"/repos/{owner}/{name}/labels", {"name": label, "color": "#00aabb"})
         self._send("POST", f"/repos/{owner}/{name}/issues/{number}/labels", {"labels": [made["id"]]})
 
-    def comment(self, owner: str, name: str, number: int, body: str) -> None:
-        self._send("POST", f"/repos/{owner}/{name}/issues/{number}/comments", {"body": body})
+    def comment(self, owner: str, name: str, number: int, body: str) -> int:
+        """Its id."""
+        return int(self._send("POST", f"/repos/{owner}/{name}/issues/{number}/comments", {"body": body})["id"])
 
     def comments(self, owner: str, name: str, number: int) -> list[Json]:
         """Oldest first; each with `id`, `body`, `user` and its times."""
         return list(_checked(self._request("GET", f"/repos/{owner}/{name}/issues/{number}/comments")))
+
+    def reactions(self, owner: str, name: str, comment: int) -> list[str]:
+        path = f"/repos/{owner}/{name}/issues/comments/{comment}/reactions"
+        return [each["content"] for each in _checked(self._request("GET", path)) or ()]
 
     def delete_comment(self, owner: str, name: str, comment: int) -> None:
         _checked(self._request("DELETE", f"/repos/{owner}/{name}/issues/comments/{comment}"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Literal
 
-from activities.protocols import Credential, OpenPullRequest
+from activities.protocols import Comment, Credential, OpenPullRequest, Reaction
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.faking import Controls
 from gateways.forge.errors import ForgeGone
@@ -23,6 +23,10 @@ class InMemoryForge(Controls):
         """By pull request, then by marker."""
         self.statuses: dict[CommitSha, tuple[str, str, str | None]] = {}
         """State, description and URL, the newest by commit."""
+        self.written: dict[tuple[PullRequestKey, int], Comment] = {}
+        """By people, by its id."""
+        self.reactions: dict[int, dict[Reaction, None]] = {}
+        """Ours, in order."""
         self.files: dict[tuple[int, str, str], str] = {}
         """By repository, branch and path."""
         self.changed: dict[PullRequestKey, tuple[str, ...] | None] = {}
@@ -79,6 +83,12 @@ class InMemoryForge(Controls):
         """Title, labels, draft, base branch."""
         self._change(key, **changes)
 
+    def write(self, key: PullRequestKey, author: str, body: str) -> int:
+        """A comment; its id."""
+        comment = next(self._ids)
+        self.written[key, comment] = Comment(author, body, is_ours=False)
+        return comment
+
     def push(self, key: PullRequestKey, sha: str) -> None:
         self._change(key, head_sha=CommitSha(sha))
 
@@ -114,6 +124,16 @@ class InMemoryForge(Controls):
         await self.enter("put_comment", str(key.number))
         self._find(key)
         self.comments.setdefault(key, {})[marker] = body
+
+    async def comment(self, key: PullRequestKey, comment: int) -> Comment | None:
+        await self.enter("comment", str(comment))
+        return self.written.get((key, comment))
+
+    async def react(self, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+        await self.enter("react", f"{comment} {reaction}")
+        if (key, comment) not in self.written:
+            raise ForgeGone(f"The forge knows no comment {comment}.")
+        self.reactions.setdefault(comment, {})[reaction] = None
 
     async def put_status(
         self,

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from activities.protocols import Credential, GatewayError, OpenPullRequest
+from activities.protocols import Comment, Credential, GatewayError, OpenPullRequest, Reaction
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.forge.errors import ForgeGone
 from gateways.forge.gitea_api import GiteaApi, Json
@@ -82,6 +82,23 @@ class GiteaForge:
         elif ours["body"] != body:
             await self._api.send("PATCH", f"{path}/issues/comments/{ours['id']}", {"body": body})
         return f"{path}/issues/comments/{ours['id']}"
+
+    async def comment(self, key: PullRequestKey, comment: int) -> Comment | None:
+        """Raises ForgeRefused, ForgeUnavailable."""
+        try:
+            path = _path(await self._repository(key.repository_id))
+            found = await self._api.get(f"{path}/issues/comments/{comment}")
+        except ForgeGone:
+            return None
+        if not found or found["pull_request_url"].rpartition("/")[2] != str(key.number):
+            return None
+        author = found["user"] or {}
+        return Comment(author.get("login", ""), found["body"], is_ours=author.get("id") == (await self._me())["id"])
+
+    async def react(self, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+        path = _path(await self._repository(key.repository_id))
+        await self._api.send("POST", f"{path}/issues/comments/{comment}/reactions", {"content": reaction})
 
     async def put_status(
         self,

@@ -42,6 +42,13 @@ class World(ABC):
     def comments(self) -> list[str]: ...
 
     @abstractmethod
+    def write(self, body: str) -> tuple[int, str]:
+        """A person's comment; its id, and who wrote it."""
+
+    @abstractmethod
+    def reactions(self, comment: int) -> list[str]: ...
+
+    @abstractmethod
     def write_base(self, path: str, text: str) -> str:
         """On the base branch, by a push; its new commit."""
 
@@ -85,6 +92,12 @@ class FakeWorld(World):
 
     def comments(self) -> list[str]:
         return list(self._fake.comments.get(self.key, {}).values())
+
+    def write(self, body: str) -> tuple[int, str]:
+        return self._fake.write(self.key, "ada", body), "ada"
+
+    def reactions(self, comment: int) -> list[str]:
+        return list(self._fake.reactions.get(comment, ()))
 
     def write_base(self, path: str, text: str) -> str:
         sha = uuid.uuid4().hex + "0" * 8
@@ -134,6 +147,13 @@ class GiteaWorld(World):
 
     def comments(self) -> list[str]:
         return [comment["body"] for comment in self.people.comments(*self.place)]
+
+    def write(self, body: str) -> tuple[int, str]:
+        ada = self.logins()[0]
+        return self.people.acting_as(ada).comment(*self.place, body), ada
+
+    def reactions(self, comment: int) -> list[str]:
+        return self.people.reactions(self.owner, self.name, comment)
 
     def write_base(self, path: str, text: str) -> str:
         return self.people.push(self.owner, self.name, "main", {path: text}, "rules")

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from activities.protocols import ForgeRefused
+from activities.protocols import Comment, ForgeRefused
 from environments.model import CommitSha, PullRequestKey
 from tests.gateways.forge_worlds import FakeWorld, GiteaWorld, Status, World
 
@@ -66,6 +66,21 @@ class TestContract:
         world.close()
         await world.forge.put_comment(world.key, MARKER, f"{MARKER}\nGone")
         assert world.comments() == [f"{MARKER}\nGone"]
+
+    async def test_what_people_write(self, world: World) -> None:
+        comment, author = world.write("/preview help")
+        assert await world.forge.comment(world.key, comment) == Comment(author, "/preview help", is_ours=False)
+        other = world.key.model_copy(update={"number": world.key.number + 1})
+        for key, number in ((world.key, comment + 999_999), (other, comment), (NOWHERE, comment)):
+            assert await world.forge.comment(key, number) is None
+
+    async def test_reactions_stand_once(self, world: World) -> None:
+        comment, _ = world.write("/preview help")
+        for reaction in ("eyes", "eyes", "+1"):
+            await world.forge.react(world.key, comment, reaction)
+        assert sorted(world.reactions(comment)) == ["+1", "eyes"]
+        with pytest.raises(ForgeRefused):
+            await world.forge.react(world.key, comment + 999_999, "eyes")
 
     @pytest.mark.parametrize("state", ["pending", "success", "failure", "error"])
     async def test_statuses(self, world: World, state: Literal["pending", "success", "failure", "error"]) -> None:
