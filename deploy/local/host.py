@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
+from ctypes.util import find_library
 from pathlib import Path
 
 from deploy.local.errors import SetupError
@@ -26,6 +27,11 @@ PACKAGES = {
     "wget": "wget",
 }
 """Programs the platform runs -> Debian's package; none of these starts a service when it is installed."""
+LIBRARIES = {
+    # Playwright's own Node links against it.
+    "atomic": "libatomic1",
+}
+"""Names that the linker knows them by -> Debian's package."""
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_V1 = ("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer")
@@ -98,6 +104,7 @@ def install() -> None:
     """The Debian packages that building and running need, where they are missing. Raises SetupError."""
     _check_package_tools()
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
+    missing |= {package for name, package in LIBRARIES.items() if find_library(name) is None}
     if not CERTIFICATES.exists():
         missing.add("ca-certificates")
     if not missing:
