@@ -1,6 +1,7 @@
 """Other people's words within our Markdown: log lines, error messages and names, none of which is to be trusted.
 
-Nothing that comes in here can break out of its cell or fence, call a person, refer to an issue, or become a link or HTML.
+Nothing that comes in here can break out of its cell or fence, call a person, refer to an issue, or become a link, HTML, or a command
+(`/preview stop` at the beginning of a line; other programs on a forge have such commands, too).
 """
 
 import re
@@ -10,7 +11,7 @@ from itertools import cycle
 ZERO_WIDTH_SPACE = "\u200b"
 """Forges look for mentions, references and links in the rendered text, where a backslash is gone: this stays."""
 TRIGGERS = re.compile(r"[@#]|!(?=[0-9])|:(?=//)|www(?=\.)|gh-(?=[0-9])|(?:mailto|xmpp)(?=:)", re.IGNORECASE)
-SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=]")
+SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=/]")
 """What Markdown takes for more than itself, within a line or at its beginning; the rest stays as people search for it."""
 ORDERED = re.compile(r"^([0-9]+)([.)])")
 IN_BACKTICKS = re.compile(r"`([^`]+)`")

@@ -283,6 +283,11 @@ def test_nobody_is_called_and_nothing_is_referred_to(said: str) -> None:
     assert not re.search(r"@[A-Za-z0-9]|#[0-9]|![0-9]|://|www\.|gh-[0-9]", words, re.IGNORECASE)
 
 
+def test_no_line_of_ours_begins_as_a_command_does() -> None:
+    assert inline("/preview stop", 100) == sentence("/preview stop", 100) == r"\/preview stop"
+    assert plain_words(tokens(inline("/preview stop", 100))) == "/preview stop"
+
+
 @given(HOSTILE)
 def test_words_stay_readable(said: str) -> None:
     """What is shown are the words that were said, but for what hides or separates."""
