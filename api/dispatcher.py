@@ -16,11 +16,11 @@ import structlog
 from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError, Owners
-from api.events import Event, Ignored, PullRequestEvent, PushEvent, parse_event
+from api.events import CommentEvent, Event, Ignored, PullRequestEvent, PushEvent, parse_event
 from api.metrics import Metrics
 from api.traces import NO_TRACES, handing_on
 from environments.model import BranchKey, PullRequestKey
-from environments.work import Request
+from environments.work import CommentRequest, Request
 from gateways.cancellation import obey_cancellation
 from store.deliveries import Deliveries, Delivery
 from store.index import DatabaseIndex
@@ -39,7 +39,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 log = structlog.get_logger()
 
 Subject = PullRequestKey | BranchKey
-Handable = PullRequestEvent | PushEvent
+Handable = PullRequestEvent | PushEvent | CommentEvent
 
 
 @dataclass
@@ -142,8 +142,8 @@ class Dispatcher:
             now.held.add(key)
             return
         async with self._slots:
-            # Redeliveries and bursts of pushes say the same: the last of a run speaks for it.
-            for _, run in groupby(group, lambda each: kind(each[1])):
+            # Redeliveries and bursts of pushes say the same: the last of a run speaks for it. Each comment is another.
+            for _, run in groupby(group, lambda each: (kind(each[1]), getattr(each[1], "comment", None))):
                 if not await self._hand(list(run), now):
                     now.failed += 1
                     now.held.add(key)
@@ -183,6 +183,9 @@ class Dispatcher:
         request = Request(by=event.sender, delivery=delivery.delivery, asked_at=asked_at)
         if isinstance(event, PushEvent):
             return await self._wake_branch(event.key, request)
+        if isinstance(event, CommentEvent):
+            asked = CommentRequest(by=event.sender, delivery=delivery.delivery, comment=event.comment)
+            return await self._owners.wake_pull_request(event.key, "commented", asked, may_start=False)
         signal = {"synchronized": "new_commit", "closed": "close"}.get(event.action, "look")
         return await self._owners.wake_pull_request(event.key, signal, request, may_start=asks_for_url)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from environments.comment_commands.lines import PREFIX
 from environments.model import BranchKey, PullRequestKey, Value
 
 Action = Literal["opened", "reopened", "synchronized", "closed", "changed"]
@@ -29,12 +30,21 @@ class PushEvent(Value):
     sender: str
 
 
+class CommentEvent(Value):
+    """Somebody wrote a comment that may hold commands."""
+
+    type: Literal["comment"] = "comment"
+    key: PullRequestKey
+    comment: int
+    sender: str
+
+
 class Ignored(Value):
     type: Literal["ignored"] = "ignored"
     reason: str
 
 
-Event = Annotated[PullRequestEvent | PushEvent | Ignored, Field(discriminator="type")]
+Event = Annotated[PullRequestEvent | PushEvent | CommentEvent | Ignored, Field(discriminator="type")]
 
 BRANCH = "refs/heads/"
 
@@ -70,6 +80,24 @@ class _PullRequest(BaseModel):
     sender: _User
 
 
+class _Issue(BaseModel):
+    number: Id
+    pull_request: dict[str, Any] | None = None
+
+
+class _Comment(BaseModel):
+    id: Id
+    body: str = ""
+
+
+class _Commented(BaseModel):
+    action: str
+    issue: _Issue
+    comment: _Comment
+    repository: _Repository
+    sender: _User
+
+
 class _Push(BaseModel):
     ref: str = Field(max_length=2000)
     repository: _Repository
@@ -83,6 +111,8 @@ def parse_event(forge: str, event: str, payload: Mapping[str, Any]) -> Event:
     try:
         if event == "push":
             return _push(forge, _Push.model_validate(payload))
+        if event == "issue_comment":
+            return _comment(forge, _Commented.model_validate(payload))
         if event in ABOUT_PULL_REQUESTS:
             return _pull_request(forge, _PullRequest.model_validate(payload))
     except ValidationError as error:
@@ -98,6 +128,16 @@ def _push(forge: str, facts: _Push) -> Event:
     return PushEvent(
         key=BranchKey(forge=forge, repository_id=facts.repository.id, branch=branch), sender=facts.sender.login
     )
+
+
+def _comment(forge: str, facts: _Commented) -> Event:
+    """Once, when it is made: others may edit it later. What it says is asked of the forge again (activities.commenting)."""
+    if facts.issue.pull_request is None:
+        return Ignored(reason="Only comments on pull requests hold commands.")
+    if facts.action != "created" or PREFIX not in facts.comment.body.casefold():
+        return Ignored(reason=f"Only a new comment with `{PREFIX}` in it holds commands.")
+    key = PullRequestKey(forge=forge, repository_id=facts.repository.id, number=facts.issue.number)
+    return CommentEvent(key=key, comment=facts.comment.id, sender=facts.sender.login)
 
 
 def _pull_request(forge: str, facts: _PullRequest) -> Event:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from environments.comment_commands import Command, Mistake
 from environments.model import (
     CommitSha,
     Detection,
@@ -63,6 +64,46 @@ class OverrideRequest(Request):
     reset: bool = False
     scope: Scope = "project"
     """`project`: for all environments of the project that are of the same type, now and later (FR-ENV-011)."""
+
+
+class CommentRequest(Request):
+    """Signal `commented`: somebody wrote a comment that may hold commands; the forge is asked what it says."""
+
+    comment: int
+    """Its id on the forge."""
+
+
+class CommentWork(Value):
+    pull_request: PullRequestKey
+    comment: int
+
+
+class HeardComment(Value):
+    """What a comment says, and what its author may not."""
+
+    by: str = ""
+    commands: tuple[Command, ...] = ()
+    """In order; all of them permitted."""
+    not_permitted: tuple[Command, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to answer."""
+        return not (self.commands or self.not_permitted or self.mistakes)
+
+
+class Outcome(Value):
+    command: Command
+    refused: str = ""
+    """Why it wasn't taken, a sentence; empty: it was."""
+
+
+class CommentAnswer(Value):
+    told: "PullRequestReport"
+    comment: int
+    heard: HeardComment
+    outcomes: tuple[Outcome, ...]
 
 
 def _as_it_was_meant(recorded: Any) -> Any:

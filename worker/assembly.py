@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from activities.answering import Answering
 from activities.checkouts import Checkouts
+from activities.commenting import CommentActivities
 from activities.egress import Egress
 from activities.environment import EnvironmentActivities
 from activities.guards import Guards
@@ -103,6 +104,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     answering = Answering(gateways.probe, options.address)
     waiting = WaitingActivities(cluster, answering, logs, options.start_timeout)
     report = ReportActivities(forges, logs, options.api_url)
+    commenting = CommentActivities(forges, logs, gateways.audit)
     reconcile = ReconcileActivities(forges, cluster, gateways.owners, Leaks(cluster, gateways.registry))
     checkouts = Checkouts(forges, gateways.source)
     living = LivingActivities(
@@ -138,6 +140,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     )
     common = (
         *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
+        *(commenting.hear, commenting.answer),
         *(environment.observe, environment.publish, environment.check, environment.delete),
         overriding.override,
         *(teardown.tear_down, teardown.unblock, teardown.release),

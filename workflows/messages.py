@@ -32,6 +32,10 @@ class PullRequestState(Value):
     """Taken by signal, not yet handed to the environment."""
     pushes: tuple[PushRequest, ...] = ()
     """From the terminal, not yet answered."""
+    comments: tuple[int, ...] = ()
+    """Not yet answered; ids on the forge."""
+    answered: tuple[int, ...] = ()
+    """The last comments that were."""
 
 
 class PullRequestInput(Value):

@@ -9,6 +9,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.pull_request import PullRequestActivities
+    from environments.comment_commands import Command, row_of
+    from environments.comment_commands.obeying import command_refusal, override_of
     from environments.deletions import deleter
     from environments.model import CommitSha, Message, Phase
     from environments.names import environment_workflow_id
@@ -18,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from environments.report import EnvironmentReport
     from environments.resources import environment_key
     from environments.work import (
+        CommentRequest,
         DeclareRequest,
         EnvironmentChanged,
         OverrideRequest,
@@ -28,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         SeenPullRequest,
     )
     from workflows.calling import CALL, GIVE_BACK, RETRY, beside, sentence
+    from workflows.commenting import Commenting
     from workflows.messages import PullRequestInput, PullRequestResult, PullRequestSnapshot, PullRequestState
     from workflows.pushing import Pushing
     from workflows.reporting import Reporting
@@ -68,10 +72,11 @@ class PullRequestWorkflow:
         self._seen: SeenPullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._reporting = Reporting(self._view)
+        self._commenting = Commenting(given.key, state.comments, state.answered, self._obey, self._view)
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
-        tasks = (beside(self._reporting.keep()), self._pushing.start())
+        tasks = (beside(self._reporting.keep()), self._pushing.start(), beside(self._commenting.keep()))
         try:
             while (over := await self._look_and_act()) is None:
                 await self._next_event()
@@ -134,6 +139,11 @@ class PullRequestWorkflow:
     def push(self, request: PushRequest) -> None:
         """From the environment's terminal, which waits for the answer."""
         self._pushing.hear(request)
+
+    @workflow.signal
+    def commented(self, request: CommentRequest) -> None:
+        """A comment that may hold commands (docs/commands.md)."""
+        self._commenting.hear(request)
 
     @workflow.update(name="new_commit")
     def new_commit_now(self, request: Request) -> str:
@@ -211,6 +221,26 @@ class PullRequestWorkflow:
             is_told=self._reporting.is_told,
         )
 
+    def _obey(self, command: Command, by: str) -> str:
+        """Why not, as a sentence; empty: it is done, or somebody else answers it."""
+        if not row_of(command).is_change:
+            return ""
+        if why := command_refusal(command, self._pull_request, self._wishes, self._environment):
+            return why
+        request = Request(by=by)
+        match command.verb:
+            case "deploy" | "start":
+                self.deploy(request)
+            case "retry":
+                self.retry(request)
+            case "stop":
+                self.close(request)
+            case "approve":
+                self.approve(Request(by=by, sha=command.sha))
+            case "env" | "command" | "reset":
+                self.override(override_of(command, by))
+        return ""
+
     # --- what is done about it ---
 
     async def _look_and_act(self) -> Message | None:
@@ -233,6 +263,7 @@ class PullRequestWorkflow:
     async def _end(self, message: Message) -> Message | None:
         """The message, when it stays the last one."""
         if await self._stays_over():
+            await self._commenting.say_goodbye()
             await self._reporting.say_goodbye()
             return message if not self._news else None
         if workflow.patched("reopened-unheard"):
@@ -413,4 +444,6 @@ class PullRequestWorkflow:
             is_removing=self._is_removing,
             overrides=self._overrides,
             pushes=self._pushing.pending,
+            comments=self._commenting.pending,
+            answered=self._commenting.answered,
         )

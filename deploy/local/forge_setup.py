@@ -12,8 +12,11 @@ from deploy.local.forge_server import ForgeSecrets, ForgeServer
 
 USER = "catalyst"
 """Login of the administrator, which is also the account that the product acts under."""
-EVENTS = ("pull_request_only", "pull_request_sync", "pull_request_label", "push", "delete", "repository")
-"""`pull_request` alone stands for all its kinds, comments among them: every edit of our own would come back as a webhook."""
+EVENTS = (
+    *("pull_request_only", "pull_request_sync", "pull_request_label", "pull_request_comment"),
+    *("push", "delete", "repository"),
+)
+"""`pull_request` alone stands for all its kinds, reviews and assignments among them."""
 ADMINISTER_SECONDS = 60
 
 

@@ -1,9 +1,9 @@
 """docs/commands.md, from the same table as parsing and help: `python -m deploy.docs`."""
 
-from environments.comment_commands.commands import LONGEST, MAX_VALUE, SHORTEST, USUAL_KEEP
+from environments.comment_commands.commands import MAX_VALUE
 from environments.comment_commands.lines import MAX_COMMENT
 from environments.comment_commands.parsing import MAX_COMMANDS
-from environments.comment_commands.table import ROWS, command_table, written_duration
+from environments.comment_commands.table import OFFERED, command_table
 
 HEAD = """<!-- Made by `python -m deploy.docs` from environments/comment_commands; change it there. -->
 # Commands in comments
@@ -18,7 +18,7 @@ def page() -> str:
 
 
 def _examples() -> str:
-    return "For example:\n\n```text\n" + "\n".join(row.example for row in ROWS if row.argument) + "\n```\n"
+    return "For example:\n\n```text\n" + "\n".join(row.example for row in OFFERED if row.argument) + "\n```\n"
 
 
 def _rules() -> str:
@@ -31,7 +31,6 @@ def _rules() -> str:
 
 ## How it is written
 * What has spaces in it stands between two `"` or `'`, as in a shell; `\\` takes the meaning from the character behind it. Quotes must be straight.
-* A duration is a whole number and `m`, `h`, `d` (24 hours) or `w` (7 days), from {written_duration(SHORTEST)} to {written_duration(LONGEST)}. `keep` without one is for {written_duration(USUAL_KEEP)}.
 * A value or command has at most {MAX_VALUE} characters, none of which is hidden (control characters, marks that turn text around). A variable's name is as in [`.catalyst.yaml`](catalyst-yaml.md).
   `env NAME=` sets an empty value.
 * `env`, `command` and `reset` are for this preview, with `--project` for all previews of the project. The API's default is the project. Behind `--`, a word that begins with `--` is an argument.
@@ -43,5 +42,5 @@ The permission of the comment's author in the repository counts, as the forge ha
 and an abbreviated SHA may be another commit's, too: one with the same seven digits is made within a minute. So both are answered with the exact line to write, and allow nothing. The next push needs its own approval.
 
 ## What is answered
-👀 on the comment says that it was seen, ✅ (where the forge has no such reaction: 👍) that all of it was accepted. A comment answers only what was refused, is no command, or was asked for (`status`, `logs`, `help`).
+👀 on the comment says that it was seen, 👍 that all of it was accepted (no forge has a check mark among its reactions). A comment answers only what was refused, is no command, or was asked for (`status`, `logs`, `help`).
 """

@@ -26,8 +26,6 @@ class NotPermitted(Value):
     command: Command
     by: str
     """Who wrote it, as the forge calls them."""
-    has: str
-    """Which permission they have, in the forge's word; `none`: none."""
     repository: str
     """Full name."""
 
@@ -116,8 +114,10 @@ def _right(mistake: Mistake) -> str:
 
 def _not_permitted(result: NotPermitted) -> str:
     needs, where = row_of(result.command).permission, code(result.repository, MAX_NAME)
-    who, has = inline(result.by, MAX_NAME), inline(result.has, MAX_NAME)
-    return f"That needs {needs} permission in {where}, and {who} has {has}. Whoever has it can write the same line."
+    who = inline(result.by, MAX_NAME)
+    return (
+        f"That needs {needs} permission in {where}, which {who} doesn't have. Whoever has it can write the same line."
+    )
 
 
 def _not_approved(result: NotApproved) -> str:

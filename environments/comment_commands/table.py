@@ -53,6 +53,8 @@ class Row(NamedTuple):
     is_change: bool = True
     """Whether anything is other than before; what isn't is answered."""
     may_be_for_project: bool = False
+    is_offered: bool = True
+    """False: it is understood, and nobody carries it out yet."""
 
     @property
     def form(self) -> str:
@@ -133,23 +135,29 @@ def _written_sha(command: Approve) -> str | None:
 # --- the table ---------------------------------------------------------------------------------------------------
 
 ROWS = (
-    Row("deploy", "Deploys the newest commit, also where the rules wouldn't (a draft, say).", "/preview deploy"),
+    Row(
+        "deploy",
+        "Deploys the newest commit, also where the project's rules do so on request only; lifts a stop.",
+        "/preview deploy",
+    ),
     Row("stop", "Removes the preview until `start`, whatever is pushed.", "/preview stop"),
     Row("start", "Brings a stopped preview back.", "/preview start"),
     Row("retry", "Deploys the newest commit again.", "/preview retry"),
-    Row("sleep", "Lets it sleep now; a visit or `wake` wakes it.", "/preview sleep"),
-    Row("wake", "Wakes it.", "/preview wake"),
+    Row("sleep", "Lets it sleep now; a visit or `wake` wakes it.", "/preview sleep", is_offered=False),
+    Row("wake", "Wakes it.", "/preview wake", is_offered=False),
     Row(
         "extend",
         f"Lengthens its lease by that time ({BOUNDS}).",
         "/preview extend 2d",
         Argument("DURATION", _duration, _span),
+        is_offered=False,
     ),
     Row(
         "keep",
         f"Nothing removes it for that time ({BOUNDS}; without: 1w), not even closing the pull request.",
         "/preview keep 3d",
         Argument("DURATION", _duration, _span, is_optional=True),
+        is_offered=False,
     ),
     Row(
         "env",
@@ -177,6 +185,7 @@ ROWS = (
     Row("help", "Answers with this list.", "/preview help", permission="read", is_change=False),
 )
 TABLE = {row.verb: row for row in ROWS}
+OFFERED = tuple(row for row in ROWS if row.is_offered)
 
 
 def row_of(command: Command) -> Row:
@@ -186,5 +195,5 @@ def row_of(command: Command) -> Row:
 def command_table() -> str:
     """For people, in Markdown."""
     lines = [("Write", "What happens", "Needs"), ("---", "---", "---")]
-    lines += [(f"`{row.form}`", row.help, row.permission) for row in ROWS]
+    lines += [(f"`{row.form}`", row.help, row.permission) for row in OFFERED]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

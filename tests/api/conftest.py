@@ -43,6 +43,15 @@ def pull_request(action: str, number: int = 7, repository: int = 3) -> dict[str,
     }
 
 
+def comment(number: int, body: str, on_pull_request: bool = True) -> dict[str, Any]:
+    """On pull request 7."""
+    issue: dict[str, Any] = {"number": 7, "pull_request": {"merged": False} if on_pull_request else None}
+    return {"action": "created", "issue": issue, "comment": {"id": number, "body": body}} | {
+        "repository": {"id": 3, "full_name": "ada/shop"},
+        "sender": {"login": "bob"},
+    }
+
+
 def push(ref: str, repository: int = 3) -> dict[str, Any]:
     return {"ref": ref, "repository": {"id": repository, "full_name": "ada/shop"}, "sender": {"login": "bob"}}
 

@@ -13,7 +13,8 @@ from api.dispatcher import Dispatcher
 from api.metrics import Metrics
 from environments.model import Phase, PullRequestKey
 from environments.report import EnvironmentReport
-from tests.api.conftest import Api, pull_request, push
+from environments.work import CommentRequest
+from tests.api.conftest import Api, comment, pull_request, push
 from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import Place
 
@@ -92,6 +93,18 @@ async def test_a_push_that_could_not_be_told_to_all_is_told_again(api: Api) -> N
     await asyncio.sleep(module.FIRST_PAUSE)
     await api.dispatcher.hand_on()
     assert (signals(api, 8), await waiting(api)) == (["look"], 0)
+
+
+async def test_each_comment_with_a_command_is_handed_on_once(api: Api) -> None:
+    api.owners.running.add("pr/gitea/3/7")
+    for number, body in ((1, "/preview stop"), (2, "Thanks!"), (3, "Well.\n\n/Preview start"), (3, "/preview start")):
+        await api.webhook(comment(number, body), event="issue_comment", delivery=f"comment-{number}")
+    await api.webhook(comment(4, "/preview stop") | {"action": "edited"}, event="issue_comment")
+    await api.webhook(comment(5, "/preview stop", on_pull_request=False), event="issue_comment")
+    await api.dispatcher.hand_on()
+    assert signals(api) == ["commented", "commented"]
+    assert [each.request.comment for each in api.owners.told if isinstance(each.request, CommentRequest)] == [1, 3]
+    assert await waiting(api) == 0
 
 
 async def test_closed_starts_nothing(api: Api) -> None:

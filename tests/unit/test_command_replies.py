@@ -47,7 +47,7 @@ HELP = Help(command=ShowHelp())
 
 
 def not_permitted(command: Command, by: str = "bob", has: str = "read", repository: str = "team/shop") -> NotPermitted:
-    return NotPermitted(command=command, by=by, has=has, repository=repository)
+    return NotPermitted(command=command, by=by, repository=repository)
 
 
 def mistakes(written: str) -> tuple[Mistake, ...]:
@@ -68,7 +68,7 @@ class TestWhatIsSaid:
 
     def test_who_may_not_and_who_may(self) -> None:
         assert said(not_permitted(Extend(duration=timedelta(days=2)))) == (
-            "- `/preview extend 2d`: That needs write permission in `team/shop`, and bob has read. "
+            "- `/preview extend 2d`: That needs write permission in `team/shop`, which bob doesn't have. "
             "Whoever has it can write the same line.\n"
         )
 

@@ -35,10 +35,13 @@ from environments.comment_commands.commands import (
     Wake,
     hidden_in,
 )
+from environments.comment_commands.obeying import NOT_OFFERED, command_refusal, override_of
 from environments.comment_commands.parsing import MAX_COMMANDS
 from environments.comment_commands.replies import help_text
 from environments.comment_commands.table import ROWS, Row
-from environments.model import CommitSha
+from environments.model import CommitSha, EnvironmentKey, NamespaceName
+from environments.policy import Wishes
+from tests.unit.test_policy import FORK, pull_request
 
 SHA = "0123456789" * 4
 VERBS = {get_args(kind.model_fields["verb"].annotation)[0]: kind for kind in get_args(get_args(Command)[0])}
@@ -195,8 +198,14 @@ class TestTable:
         reading = {row.verb for row in ROWS if row.permission == "read"}
         assert reading == {row.verb for row in ROWS if not row.is_change} == {"logs", "status", "help"}
 
-    def test_the_help_names_all_and_gives_no_command(self) -> None:
-        assert re.findall(r"^\| `/preview (\w+)", help_text(), re.MULTILINE) == [row.verb for row in ROWS]
+    def test_the_help_names_what_is_carried_out_and_gives_no_command(self) -> None:
+        offered = re.findall(r"^\| `/preview (\w+)", help_text(), re.MULTILINE)
+        assert offered == [row.verb for row in ROWS if row.is_offered]
+        for row in ROWS:
+            (command,) = parse(row.example)
+            assert not isinstance(command, Mistake)
+            why = command_refusal(command, pull_request(), Wishes(), None)
+            assert (why == NOT_OFFERED) is not row.is_offered
         assert parse(help_text()) == ()
 
     def test_the_page_is_current(self) -> None:
@@ -263,3 +272,42 @@ def test_commands_survive_a_history(command: Command) -> None:
 def test_no_command_is_out_of_bounds_wherever_it_comes_from(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         COMMAND.validate_python(fields)
+
+
+class TestObeying:
+    HERE = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("/preview deploy", ""),
+            ("/preview retry", ""),
+            ("/preview stop", ""),
+            ("/preview reset", ""),
+            ("/preview env A=b --project", ""),
+            ('/preview command "npm start"', ""),
+            (f"/preview approve {FORK.head_sha}", "It doesn't come from a fork"),
+            ("/preview approve", "whole SHA"),
+        ],
+    )
+    def test_of_an_open_pull_request(self, line: str, said: str) -> None:
+        (command,) = parse(line)
+        assert not isinstance(command, Mistake)
+        why = command_refusal(command, pull_request(), Wishes(), self.HERE)
+        assert said in why if said else why == ""
+
+    def test_why_not(self) -> None:
+        stopped = Wishes(stopped_by="alice")
+        assert "by alice" in command_refusal(Stop(), pull_request(), stopped, self.HERE)
+        assert command_refusal(Start(), pull_request(), stopped, self.HERE) == ""
+        assert "closed" in command_refusal(Retry(), pull_request(is_open=False), Wishes(), self.HERE)
+        assert "closed" in command_refusal(Retry(), None, Wishes(), None)
+        assert command_refusal(SetCommand(command="x"), pull_request(), Wishes(), None)
+        assert command_refusal(Approve(sha=FORK.head_sha), FORK, Wishes(), None) == ""
+
+    def test_what_a_setting_asks_for(self) -> None:
+        one = override_of(SetVariable(name="A", value="b"), "ada")
+        assert (one.by, one.env, one.scope, one.reset) == ("ada", {"A": "b"}, "environment", False)
+        all_of_them = override_of(SetCommand(command="make run", scope="project"), "ada")
+        assert (all_of_them.command, all_of_them.scope) == ("make run", "project")
+        assert override_of(Reset(), "ada").reset
