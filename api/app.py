@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import TracerProvider
 
 from activities.protocols import GatewayError
-from api import commands, environments, health, logs, webhooks
+from api import commands, environments, health, logs, pull_requests, webhooks
 from api.dispatcher import Dispatcher
 from api.errors import install_error_handlers
 from api.metrics import MeasureRequests, Metrics
@@ -38,7 +38,7 @@ def create_app(parts: ApiParts, traces: TracerProvider = NO_TRACES) -> FastAPI:
     app.state.dispatcher = Dispatcher(parts.deliveries, parts.index, parts.owners, metrics, traces)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_error_handlers(app)
-    for module in (webhooks, health, environments, logs, commands):
+    for module in (webhooks, health, environments, logs, commands, pull_requests):
         app.include_router(module.router)
     return app
 
