@@ -128,10 +128,14 @@ class RolloutActivities:
         request, template = work.request, work.template
         if is_living(template):
             raise Superseded(OTHER_VERSION)
-        repository = repository_for(request, await declaration_for(self.cluster, request))
+        declaration = await declaration_for(self.cluster, request)
+        repository = repository_for(request, declaration)
+        # What a stranger's build leaves behind is for its own pull request only (issue 6).
+        cache = request.namespace if declaration.environment.is_from_fork else request.key.namespace
         async with heartbeats():
             folder = await self.checkouts.checkout(request, repository)
-            wanted = self._build_request(request, template, folder, await self.egress.of_build(request))
+            egress = await self.egress.of_build(request)
+            wanted = self._build_request(request, template, folder, egress).model_copy(update={"cache": cache})
             with self.logs.open(request.log_id("build")) as log:
                 reference = await self.builder.build(wanted, log)
         return Images(image=reference)

@@ -62,6 +62,7 @@ class DeclaredEnvironment(Value):
     """Sentences: what of it is ignored, and why."""
     traceparent: str | None = None
     """labels.TRACEPARENT."""
+    is_from_fork: bool = False
 
 
 def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObject) -> DeclaredEnvironment:
@@ -89,6 +90,7 @@ def parse_environment(stored: KubernetesObject, project_namespace: KubernetesObj
         overrides=_overrides(stored, notes),
         notes=tuple(notes),
         traceparent=labels.parse_traceparent(_mapping(metadata.get("annotations")).get(labels.TRACEPARENT)),
+        is_from_fork=_mapping(metadata.get("annotations")).get(labels.FORK) == "true",
     )
 
 

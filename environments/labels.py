@@ -21,6 +21,9 @@ REPOSITORY = "catalyst.dev/repository"
 PULL_REQUEST = "catalyst.dev/pull-request"
 """On an Environment: `<forge>/<repository id>/<number>`."""
 
+FORK = "catalyst.dev/fork"
+"""On an Environment, `true`: what it runs is a stranger's, allowed for one commit."""
+
 BRANCH = "catalyst.dev/branch"
 UID = "catalyst.dev/environment-uid"
 """Label on an environment namespace and on every object of ours in it: `metadata.uid` of the Environment."""

@@ -42,7 +42,8 @@ def preview_object(identity: EnvironmentIdentity, pull_request: PullRequest, ret
             "namespace": key.namespace,
             "finalizers": [labels.FINALIZER],
             "labels": _labels(identity),
-            "annotations": {labels.PULL_REQUEST: labels.pull_request_annotation(pull_request.key)},
+            "annotations": {labels.PULL_REQUEST: labels.pull_request_annotation(pull_request.key)}
+            | ({labels.FORK: "true"} if pull_request.is_from_fork else {}),
         },
         "spec": {
             "projectRef": {"name": identity.project},

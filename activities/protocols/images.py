@@ -28,6 +28,8 @@ class BuildRequest(Value):
     dockerfile_text: str | None = None
     """Instead of a file in the context: the text of a Dockerfile of ours."""
     timeout: timedelta = timedelta(minutes=20)
+    cache: str = ""
+    """Whose cache mounts it shares: those of the same text, and nobody else's."""
     arguments: Mapping[str, str] = Field(default_factory=dict)
     """Build arguments; those of a proxy hold a credential, which is written into no log."""
     hosts: tuple[str, ...] | None = None

@@ -13,6 +13,8 @@ from gateways.builder.errors import BuilderUnavailable, error_from
 from gateways.builder.policy import source_policy
 from gateways.processes import run
 
+CACHE_OWNER = "BUILDKIT_CACHE_MOUNT_NS"
+"""Without it, `RUN --mount=type=cache` of every build of that name is one folder, and one team's build writes another's."""
 KEPT_BYTES = 64 * 1024
 """Of the output's end, where the reason of a failure stands."""
 REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
@@ -82,7 +84,8 @@ class BuildKitBuilder:
 
 def _options(request: BuildRequest, folder: Path) -> list[str]:
     """Build arguments, and the policy for what the builder fetches itself, written into `folder`."""
-    options = [f"--opt=build-arg:{name}={value}" for name, value in sorted(request.arguments.items())]
+    arguments = {**request.arguments, CACHE_OWNER: request.cache}
+    options = [f"--opt=build-arg:{name}={value}" for name, value in sorted(arguments.items())]
     if request.hosts is not None:
         policy = folder / "policy.json"
         policy.write_text(json.dumps(source_policy(request.hosts)))

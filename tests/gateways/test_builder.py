@@ -100,6 +100,20 @@ class TestBuildKit:
         assert b"CACHED" in again.data, "another token would build everything anew"
         assert first == second, "the image knows of the proxy"
 
+    async def test_caches_of_steps_are_shared_by_one_project_alone(
+        self, buildkit: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        world, mark = (
+            World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app"),
+            uuid.uuid4().hex,
+        )
+        for cache, found in (("acme-shop", b"0 before"), ("acme-shop", b"1 before"), ("acme-shop-pr-7", b"0 before")):
+            step = f'echo {uuid.uuid4().hex} && echo "$(ls /c | wc -l) before" && touch /c/one'
+            text = f"FROM {world.base}\nRUN --mount=type=cache,id={mark},target=/c {step}\n"
+            output = Output()
+            await world.builder.build(a_request(world, tmp_path, dockerfile_text=text, cache=cache), output)
+            assert found in output.data, cache
+
     @pytest.mark.parametrize(
         "source", ["http://127.0.0.1:9/x", "https://other.example.net/x", "https://other.example.net/x.git#main"]
     )

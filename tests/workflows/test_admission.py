@@ -103,6 +103,12 @@ class TestForks:
         assert preview.resource is None and not world.source.calls and not world.builder.calls
         await ask(preview, "approve", sha=A)
         await preview.becomes(Phase.READY, A)
+        assert [each.cache for each in world.builder.requests] == [preview.namespace], "no cache of the project's"
+
+    async def test_builds_of_the_project_itself_share_their_caches(self, world: World) -> None:
+        preview = await world.open()
+        await preview.becomes(Phase.READY, A)
+        assert [each.cache for each in world.builder.requests] == [preview.environment.namespace]
 
     async def test_a_push_voids_it(self, world: World) -> None:
         preview = ruled(world, "", head_repository_id=FORK)
