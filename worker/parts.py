@@ -12,6 +12,7 @@ from environments.model import PlatformAddress, PlatformImages
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.forge.gitea import GiteaForge
+from gateways.forge.github import GitHubForge
 from gateways.probe.http import HttpProbe
 from gateways.registry.distribution import DistributionRegistry
 from gateways.sidecar.kubernetes import KubernetesSidecars
@@ -20,7 +21,7 @@ from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
 from settings.egress import mirrors_of, proxy_of
-from settings.settings import IngressSettings, Settings
+from settings.settings import GitHubSettings, IngressSettings, Settings
 from store.audit import DatabaseAudit
 from store.database import open_database
 from store.index import DatabaseIndex
@@ -113,7 +114,18 @@ async def _forges(settings: Settings, stack: AsyncExitStack) -> Mapping[str, For
         gitea = GiteaForge(settings.gitea.url, settings.gitea.token.get_secret_value())
         stack.push_async_callback(gitea.aclose)
         forges[gitea.name] = gitea
+    github = _github(settings.github)
+    if github is not None:
+        stack.push_async_callback(github.aclose)
+        forges[github.name] = github
     return forges
+
+
+def _github(settings: GitHubSettings) -> GitHubForge | None:
+    if settings.app_id:
+        return GitHubForge.with_app(settings.url, settings.app_id, settings.read_private_key())
+    token = settings.token.get_secret_value()
+    return GitHubForge.with_token(settings.url, token) if token else None
 
 
 def _limits(settings: Settings) -> SourceLimits:
