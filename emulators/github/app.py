@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.routing import Route as HttpRoute
 
+from emulators.github.answers import Answer
 from emulators.github.auth import actor_of
 from emulators.github.calls import Call, Raw, Route
 from emulators.github.errors import DOCUMENTATION, ApiError, Moved, not_found
@@ -104,7 +105,9 @@ def _answer(github: GitHub, declared: Route, request: Request, body: Json | ApiE
             response = _refusal(refused, declared)
         except Moved as moved:
             response = _redirect(github, request, moved)
-        return _finish(request, response, limits, actor)
+        finished = _finish(request, response, limits, actor)
+        github.answers.append(_recorded(request, finished, actor))
+        return finished
 
 
 def _call(github: GitHub, actor: Actor, request: Request, body: Json) -> Call:
@@ -194,6 +197,12 @@ def _finish(request: Request, response: Response, limits: Limits, actor: Actor) 
     headers |= limits.headers(actor.name) | {"X-GitHub-Request-Id": _request_id()} | _ALWAYS
     response.headers.update(headers)
     return response
+
+
+def _recorded(request: Request, response: Response, actor: Actor) -> Answer:
+    path, query = request.url.path.removeprefix(PREFIX), request.url.query
+    headers, body = dict(response.headers), bytes(response.body)
+    return Answer(request.method, path, query, actor.name, response.status_code, headers, body)
 
 
 def _has(if_none_match: str | None, etag: str) -> bool:

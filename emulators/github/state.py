@@ -4,11 +4,13 @@ import itertools
 import re
 import secrets
 import threading
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from emulators.github.answers import Answer
 from emulators.github.clock import Clock
 from emulators.github.errors import ApiError, Moved, custom, invalid, not_found
 from emulators.github.git import Git
@@ -22,6 +24,9 @@ _FIRST_IDS |= {"installation": 40_000_001, "check_run": 41_000_000_001, "check_s
 _FIRST_IDS |= {"deployment": 1_600_000_001, "deployment_status": 3_700_000_001, "reaction": 240_000_001}
 _FIRST_IDS |= {"hook": 450_000_001, "delivery": 100_000_000_001}
 """As large as GitHub's, and no two kinds alike: whoever takes one id for another finds nothing."""
+
+
+MOST_ANSWERS = 10_000
 
 
 class GitHub:
@@ -42,6 +47,8 @@ class GitHub:
         """What a token may, and until when (None: for ever)."""
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
+        self.answers: deque[Answer] = deque(maxlen=MOST_ANSWERS)
+        """To calls of the API, the newest last."""
         self.events: list[tuple[str, str | None, Json]] = []
         """What happened: event, action, records that it concerns."""
         self._ids: dict[str, Iterator[int]] = {kind: itertools.count(first) for kind, first in _FIRST_IDS.items()}

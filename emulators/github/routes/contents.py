@@ -9,7 +9,7 @@ from emulators.github.git import Entry
 from emulators.github.model import Json
 from emulators.github.operations import commit as make_commit
 from emulators.github.routes.statuses import sha_of
-from emulators.github.views.commits import commit, content, file_content
+from emulators.github.views.commits import commit, content, file_commit, file_content
 
 routes = Routes()
 _READ, _WRITE = ("contents:read",), ("contents:write",)
@@ -91,12 +91,7 @@ def _commit(call: Call, data: bytes | None) -> Json:
     sha = make_commit(call.github, repository, branch, {path: data}, call.need("message"), call.account)
     entry = None if data is None else call.github.git(repository).entry(sha, path)
     shown = None if entry is None else content(call.scope, repository, entry, branch)
-    whole = commit(call.scope, repository, sha)
-    return {
-        "content": shown,
-        "commit": {"sha": sha, "node_id": whole["node_id"], "url": whole["url"], "html_url": whole["html_url"]}
-        | whole["commit"],
-    }
+    return {"content": shown, "commit": file_commit(call.scope, repository, sha)}
 
 
 @routes("GET /repos/{owner}/{repo}/commits/{ref:path}", "commits/commits#get-a-commit", needs=_READ)

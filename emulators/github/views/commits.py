@@ -27,6 +27,13 @@ def commit(scope: Scope, repository: Repository, sha: str, whole: bool = False) 
     return shown | (_files(scope, repository, facts) if whole else {})
 
 
+def file_commit(scope: Scope, repository: Repository, sha: str) -> Json:
+    """As the answer to writing a file has it: flat, and without a count of comments."""
+    shown = commit(scope, repository, sha)
+    inner = {key: value for key, value in shown["commit"].items() if key != "comment_count"}
+    return inner | {key: shown[key] for key in ("sha", "node_id", "html_url", "parents")}
+
+
 def _git_commit(scope: Scope, repository: Repository, facts: CommitFacts, url: str) -> Json:
     people = {"author": _signature(facts.author), "committer": _signature(facts.committer)}
     tree = {"sha": facts.tree, "url": f"{scope.of(repository)}/git/trees/{facts.tree}"}
