@@ -60,7 +60,7 @@ async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIter
         yield observed_gateways(
             Gateways(
                 cluster=cluster,
-                forges=await _forges(settings, stack),
+                forges=await forges_of(settings, stack),
                 source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
                 builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
                 registry=registry,
@@ -108,7 +108,7 @@ def platform_address(ingress: IngressSettings) -> PlatformAddress:
     )
 
 
-async def _forges(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Forge]:
+async def forges_of(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Forge]:
     forges: dict[str, Forge] = {}
     if settings.gitea.url:
         gitea = GiteaForge(settings.gitea.url, settings.gitea.token.get_secret_value())

@@ -4,6 +4,7 @@ import base64
 import re
 from urllib.parse import quote
 
+from activities.protocols import ForgeRefused
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.forge.github_api import Caller, GitHubApi, Json
 
@@ -11,6 +12,8 @@ MOST_FILES = 3000
 """Of a pull request, as GitHub lists them."""
 GHOST = "ghost"
 """What GitHub itself calls an account that was deleted."""
+TOO_LARGE = "MB in size"
+"""In GitHub's words for a file that it doesn't tell at all, with 403 as for one that isn't ours to read."""
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?")
 
 
@@ -57,7 +60,12 @@ async def text_file(
     if not ref or any(part in ("", ".", "..") for part in path.split("/")):
         return None  # `..` would be resolved on the way, and lead elsewhere in the API
     root = root_of(repository_id)
-    found = await api.get(caller, f"{root}/contents/{quote(path)}", {"ref": ref})
+    try:
+        found = await api.get(caller, f"{root}/contents/{quote(path)}", {"ref": ref})
+    except ForgeRefused as error:
+        if TOO_LARGE in str(error):
+            return None
+        raise
     if not isinstance(found, dict) or found["type"] != "file" or found["size"] > most_bytes:
         return None
     if found["encoding"] != "base64":  # of more than a megabyte the list has no content

@@ -1,0 +1,326 @@
+"""Requests to GitHub when the other side misbehaves: bounds, refusals, rate limits; and the parts of it that are pure."""
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from github.Auth import Token
+from requests.structures import CaseInsensitiveDict
+
+from activities.protocols import ForgeRefused, GatewayError
+from gateways.forge import github_api, github_connection
+from gateways.forge.errors import MAX_WAIT, Answer, ForgeGone, ForgeSignedOut, ForgeUnavailable
+from gateways.forge.github import GitHubForge, web_origin
+from gateways.forge.github_accounts import grant_from
+from gateways.forge.github_api import AT_ONCE, Caller, GitHubApi, has_next
+from gateways.forge.github_limits import MARGIN, UNNAMED_WAIT, Limits, wait_of
+from gateways.forge.github_reading import has_account_name
+from gateways.forge.shared import origin
+from tests.gateways.github_stub import Stub, reply
+from tests.patience import PATIENCE_SECONDS
+
+NOW = datetime(2026, 12, 1, 10, 0, 0, tzinfo=UTC)
+EARLIER = "Tue, 01 Dec 2026 09:59:00 GMT"
+SECRET = "ghs_secret"
+ONE, OTHER = Caller("installation 1", Token(SECRET)), Caller("installation 2", Token("ghs_other"))
+PRIMARY = "API rate limit exceeded for installation ID 1."
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+
+
+@contextmanager
+def stub(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Stub]:
+    made = Stub(answer)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@asynccontextmanager
+async def api(url: str, limits: Limits | None = None) -> AsyncIterator[GitHubApi]:
+    made = GitHubApi(url, limits)
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+def answered(status: int, message: str = "", **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, CaseInsensitiveDict(named), json.dumps({"message": message}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait"),
+    [
+        (answered(200, x_ratelimit_remaining="4999"), None),
+        (answered(200, x_ratelimit_remaining="0", x_ratelimit_reset="1796119260"), timedelta(minutes=1) + MARGIN),
+        (answered(304, x_ratelimit_remaining="0", x_ratelimit_reset="1796119260"), timedelta(minutes=1) + MARGIN),
+        (
+            answered(403, PRIMARY, x_ratelimit_remaining="0", x_ratelimit_reset="1796119260"),
+            timedelta(minutes=1) + MARGIN,
+        ),
+        # Our clock is a minute ahead of GitHub's: the wait is GitHub's.
+        (
+            answered(403, PRIMARY, x_ratelimit_remaining="0", x_ratelimit_reset="1796119260", date=EARLIER),
+            timedelta(minutes=2) + MARGIN,
+        ),
+        (answered(429, PRIMARY, x_ratelimit_remaining="0", x_ratelimit_reset="1999999999"), MAX_WAIT),
+        (answered(403, PRIMARY, x_ratelimit_remaining="0", x_ratelimit_reset="soon"), UNNAMED_WAIT),
+        (answered(403, SECONDARY, retry_after="7"), timedelta(seconds=7)),
+        (answered(429, SECONDARY, retry_after="7", x_ratelimit_remaining="4000"), timedelta(seconds=7)),
+        (answered(403, SECONDARY), UNNAMED_WAIT),
+        (answered(429), UNNAMED_WAIT),
+        (answered(403, "Resource not accessible by integration", x_ratelimit_remaining="4000"), None),
+        (answered(404, "Not Found", x_ratelimit_remaining="0", x_ratelimit_reset="1796119260"), None),
+        (answered(503, retry_after="7"), None),
+    ],
+)
+def test_what_an_answer_says_about_limits(answer: Answer, wait: timedelta | None) -> None:
+    assert wait_of(answer, NOW) == wait
+
+
+class TestParking:
+    def test_only_that_account_waits_and_only_so_long(self) -> None:
+        now = [100.0]
+        limits = Limits(lambda: now[0])
+        with pytest.raises(ForgeUnavailable, match="installation 1 .* waits for 30 s") as raised:
+            limits.learn("installation 1", answered(403, SECONDARY, retry_after="30"), "GET /x")
+        assert raised.value.retry_after == timedelta(seconds=30)
+        limits.check("installation 2")
+        now[0] += 10
+        with pytest.raises(ForgeUnavailable, match="nothing was sent") as raised:
+            limits.check("installation 1")
+        assert raised.value.retry_after == timedelta(seconds=20)
+        now[0] += 20
+        limits.check("installation 1")
+
+    def test_an_earlier_end_shortens_nothing(self) -> None:
+        limits = Limits(lambda: 0.0)
+        for seconds in ("60", "5"):
+            with pytest.raises(ForgeUnavailable):
+                limits.learn("a", answered(403, SECONDARY, retry_after=seconds), "GET /x")
+        with pytest.raises(ForgeUnavailable) as raised:
+            limits.check("a")
+        assert raised.value.retry_after == timedelta(seconds=60)
+
+    def test_the_last_request_that_is_granted_is_no_failure(self) -> None:
+        limits = Limits(lambda: 0.0)
+        reset = str(int(datetime.now(UTC).timestamp()) + 60)
+        limits.learn("a", answered(200, x_ratelimit_remaining="0", x_ratelimit_reset=reset), "GET /x")
+        with pytest.raises(ForgeUnavailable):
+            limits.check("a")
+
+    async def test_while_one_waits_nothing_is_sent_for_it(self) -> None:
+        def refuse_one(handler: BaseHTTPRequestHandler) -> None:
+            is_one = SECRET in str(handler.headers["Authorization"])
+            reply(handler, 403, json.dumps({"message": SECONDARY}), Retry_After="60") if is_one else reply(handler, 200)
+
+        with stub(refuse_one) as server:
+            async with api(server.url) as asking:
+                for _ in range(3):
+                    with pytest.raises(ForgeUnavailable) as raised:
+                        await asking.get(ONE, "/one")
+                    assert raised.value.retry_after and raised.value.retry_after > timedelta(seconds=50)
+                await asking.get(OTHER, "/other")
+            assert server.asked == ["GET /one", "GET /other"]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("status", "error", "advice"),
+        [
+            (401, ForgeSignedOut, "Check the id, private key and permissions of the GitHub App"),
+            (403, ForgeRefused, "whether its installation accepted them"),
+            (404, ForgeGone, "or the GitHub App isn't installed there: its owner must install it"),
+            (410, ForgeGone, "It was deleted"),
+            (422, ForgeRefused, "because"),
+            (500, ForgeUnavailable, "because"),
+            (502, ForgeUnavailable, "because"),
+        ],
+    )
+    async def test_say_what_where_and_what_to_do(self, status: int, error: type[GatewayError], advice: str) -> None:
+        body = json.dumps({"message": "because"})
+        with stub(lambda handler: reply(handler, status, body)) as server:
+            async with api(server.url) as asking:
+                with pytest.raises(error, match=f"answered {status} to POST /x: because") as raised:
+                    await asking.send(ONE, "POST", "/x")
+        assert advice in str(raised.value) and type(raised.value) is error
+        assert SECRET not in str(raised.value)
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    async def test_no_redirection_is_followed(self, status: int) -> None:
+        with stub(lambda handler: reply(handler, 200)) as elsewhere:
+            location = f"{elsewhere.url}/x"
+            with stub(lambda handler: reply(handler, status, Location=location)) as server:
+                async with api(server.url) as asking:
+                    with pytest.raises(ForgeUnavailable, match=f"answered {status} to GET /x"):
+                        await asking.get(ONE, "/x")
+                assert len(server.asked) == 1
+            assert elsewhere.asked == []
+
+    @pytest.mark.parametrize("status", [200, 404])
+    async def test_a_proxys_page_is_no_answer(self, status: int) -> None:
+        with stub(lambda handler: reply(handler, status, "<html>no</html>")) as server:
+            forge = GitHubForge.with_token(server.url, SECRET)
+            with pytest.raises(ForgeUnavailable, match=r"GitHub's API|the forge's API"):
+                await forge.pull_request(1, 1)
+            await forge.aclose()
+
+    async def test_told_to_come_back_later_it_does_not_for_ever(self) -> None:
+        with stub(lambda handler: reply(handler, 202)) as server:
+            async with api(server.url) as asking:
+                with pytest.raises(ForgeUnavailable, match="come back later"):
+                    await asking.get(ONE, "/x")
+            assert len(server.asked) == 1
+
+    async def test_nobody_there_is_worth_another_try(self) -> None:
+        async with api("http://127.0.0.1:9") as asking:
+            with pytest.raises(ForgeUnavailable, match="didn't answer GET /x: ConnectionError"):
+                await asking.get(ONE, "/x")
+
+
+class TestBounds:
+    async def test_silence_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(github_connection, "READ_SECONDS", 0.2)
+        release = threading.Event()
+        with stub(lambda handler: release.wait(PATIENCE_SECONDS) and None) as server:
+            async with api(server.url) as asking:
+                with pytest.raises(ForgeUnavailable, match="didn't answer GET /x: ReadTimeout"):
+                    await asking.get(ONE, "/x")
+            release.set()
+
+    async def test_an_answer_in_drops_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(github_connection, "READ_SECONDS", 0.5)
+        monkeypatch.setattr(github_connection, "CHUNK", 1)
+        over = threading.Event()
+
+        def drip(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "100000")
+            handler.end_headers()
+            while not over.wait(0.05):
+                handler.wfile.write(b" ")
+
+        with stub(drip) as server:
+            async with api(server.url) as asking:
+                with pytest.raises(ForgeUnavailable, match="too long, or comes too slowly"):
+                    await asking.get(ONE, "/x")
+            over.set()
+
+    async def test_an_answer_without_end_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(github_connection, "MOST_BYTES", 1000)
+        with stub(lambda handler: reply(handler, 200, " " * 2000)) as server:
+            async with api(server.url) as asking:
+                with pytest.raises(ForgeUnavailable, match="too long"):
+                    await asking.get(ONE, "/x")
+
+    async def test_cancelled_calls_lose_no_thread(self) -> None:
+        """As many as there are threads are given up while the forge hangs; once it answers, all threads work again."""
+        release, seen = threading.Event(), threading.Semaphore(0)
+
+        def hang(handler: BaseHTTPRequestHandler) -> None:
+            seen.release()
+            release.wait(PATIENCE_SECONDS)
+            reply(handler, 200)
+
+        with stub(hang) as server:
+            async with api(server.url) as asking:
+                given_up = [asyncio.create_task(asking.get(ONE, "/x")) for _ in range(AT_ONCE)]
+                waiting = asyncio.create_task(asking.get(ONE, "/waiting"))
+                for _ in range(AT_ONCE):
+                    assert await asyncio.to_thread(seen.acquire, timeout=PATIENCE_SECONDS)
+                began = time.monotonic()
+                for task in (*given_up, waiting):
+                    task.cancel()
+                await asyncio.gather(*given_up, waiting, return_exceptions=True)
+                assert time.monotonic() - began < PATIENCE_SECONDS and all(task.cancelled() for task in given_up)
+                assert len(server.asked) == AT_ONCE
+                release.set()
+                await asyncio.gather(*(asking.get(ONE, "/again") for _ in range(2 * AT_ONCE)))
+            assert "GET /waiting" not in server.asked
+
+    async def test_a_call_ends_even_when_no_thread_is_free(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(github_api, "CALL_SECONDS", 0.3)
+        release = threading.Event()
+
+        def hang(handler: BaseHTTPRequestHandler) -> None:
+            release.wait(PATIENCE_SECONDS)
+            reply(handler, 200)
+
+        with stub(hang) as server:
+            async with api(server.url) as asking:
+                calls = [asking.get(ONE, "/x") for _ in range(AT_ONCE + 2)]
+                ended = await asyncio.gather(*calls, return_exceptions=True)
+                assert [type(each) for each in ended] == [ForgeUnavailable] * len(calls)
+                release.set()
+
+    async def test_threads_dont_mix_up_their_requests(self) -> None:
+        with stub(lambda handler: reply(handler, 200, json.dumps({"path": handler.path}))) as server:
+            async with api(server.url) as asking:
+                told = await asyncio.gather(*(asking.get(ONE, f"/{number}") for number in range(200)))
+        assert [each["path"] for each in told] == [f"/{number}" for number in range(200)]
+
+
+async def test_tokens_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG the library would log a whole answer, and with it the token that it gives away."""
+    caplog.set_level(logging.DEBUG)
+    with stub(lambda handler: reply(handler, 200, json.dumps({"token": "ghs_given"}))) as server:
+        async with api(server.url) as asking:
+            assert (await asking.send(ONE, "POST", "/app/installations/1/access_tokens"))["token"] == "ghs_given"
+        assert server.authorizations == [f"token {SECRET}"]
+    assert caplog.records and "ghs_" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("base_url", "clone_url"),
+    [
+        ("https://api.github.com", "https://github.com/acme/shop.git"),
+        ("https://api.github.com/", "https://github.com/acme/shop.git"),
+        ("https://api.acme.ghe.com", "https://acme.ghe.com/acme/shop.git"),
+        ("https://git.acme.example/api/v3", "https://git.acme.example/acme/shop.git"),
+        ("https://api.acme.example/api/v3", "https://api.acme.example/acme/shop.git"),
+        ("http://127.0.0.1:8080/api/v3", "http://127.0.0.1:8080/acme/shop.git"),
+    ],
+)
+def test_where_repositories_are_cloned_from(base_url: str, clone_url: str) -> None:
+    assert web_origin(base_url) == origin(clone_url)
+
+
+def test_a_token_lasts_as_long_as_github_says_by_its_own_clock() -> None:
+    body = json.dumps({"token": "t", "expires_at": "2026-12-01T10:59:00Z"})
+    grant = grant_from(Answer(201, CaseInsensitiveDict({"Date": EARLIER}), body), 1000.0, NOW)
+    assert grant == ("t", 1000.0 + 3600)
+    assert grant_from(Answer(201, CaseInsensitiveDict({}), body), 1000.0, NOW).until == 1000.0 + 59 * 60
+
+
+def test_after_a_full_page_there_may_be_another_without_a_link() -> None:
+    link = CaseInsensitiveDict({"Link": '<https://api.github.com/x?page=2>; rel="next"'})
+    assert has_next(Answer(200, link, ""), 3)
+    assert has_next(Answer(200, CaseInsensitiveDict(), ""), 100) and not has_next(
+        Answer(200, CaseInsensitiveDict(), ""), 99
+    )
+
+
+@pytest.mark.parametrize("login", ["", ".", "..", "a/b", "a?b", "../../user", "a b", "-a", "ä"])
+def test_no_account_name(login: str) -> None:
+    assert not has_account_name(login)
+
+
+@pytest.mark.parametrize("login", ["ada", "Ada-L", "ada_acme", "dependabot[bot]"])
+def test_account_names(login: str) -> None:
+    assert has_account_name(login)
+
+
+@pytest.mark.parametrize("key", ["nonsense", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"])
+def test_a_key_that_cant_sign_is_refused_at_once(key: str) -> None:
+    with pytest.raises(ValueError, match="no RSA private key in PEM") as raised:
+        GitHubForge.with_app("https://api.github.com", "1", key)
+    assert "AAAA" not in str(raised.value)
