@@ -1,11 +1,22 @@
 """What people do on GitHub and see there: how tests act, without HTTP."""
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from emulators.github import issues, operations, pulls
-from emulators.github.model import Account, Actor, Comment, Issue, Json, Permission, PullRequest, Repository
+from emulators.github import apps, issues, operations, pulls
+from emulators.github.model import (
+    Account,
+    Actor,
+    App,
+    Comment,
+    Installation,
+    Issue,
+    Json,
+    Permission,
+    PullRequest,
+    Repository,
+)
 from emulators.github.state import GitHub
 from emulators.github.views.commits import status as status_view
 from emulators.github.views.issues import comment as comment_view
@@ -22,6 +33,13 @@ def _locked(method: "Callable[Concatenate[People, P], T]") -> "Callable[Concaten
             return method(self, *args, **kwargs)
 
     return functools.update_wrapper(inner, method)
+
+
+class Webhook(NamedTuple):
+    """Where deliveries go, and the secret that signs them (None: unsigned)."""
+
+    url: str
+    secret: str | None = None
 
 
 class People:
@@ -48,6 +66,62 @@ class People:
         """A personal access token."""
         account = self.user(login)
         return self.github.add_token(Actor(account, name=account.login), "ghp")
+
+    # Apps
+    @_locked
+    def create_app(
+        self,
+        owner: str,
+        name: str,
+        permissions: dict[str, str],
+        events: Sequence[str] = (),
+        webhook: Webhook | None = None,
+    ) -> App:
+        """A GitHub App; its key, id and secrets are fields of what this returns."""
+        made = apps.create_app(self.github, self.user(owner), name, permissions, list(events))
+        if webhook is not None:
+            made.webhook_url, made.webhook_secret = webhook
+        return made
+
+    @_locked
+    def install(
+        self, app: App, account: str, repositories: Sequence[str] | None = None, by: str | None = None
+    ) -> Installation:
+        """On all repositories of the account, also later ones, or on these (by name)."""
+        owner = self.user(account)
+        chosen = None if repositories is None else [self.repository(account, name) for name in repositories]
+        return apps.install(self.github, app, owner, chosen, self._sender(owner, by))
+
+    @_locked
+    def uninstall(self, installation: Installation, by: str | None = None) -> None:
+        apps.uninstall(self.github, installation, self._sender(installation.account, by))
+
+    @_locked
+    def suspend(self, installation: Installation, by: str | None = None) -> None:
+        apps.suspend(self.github, installation, self._sender(installation.account, by))
+
+    @_locked
+    def unsuspend(self, installation: Installation, by: str | None = None) -> None:
+        apps.unsuspend(self.github, installation, self._sender(installation.account, by))
+
+    @_locked
+    def accept_permissions(self, installation: Installation, by: str | None = None) -> None:
+        """The account's owner agrees to what the App's `permissions` and `events` are by now."""
+        apps.accept_permissions(self.github, installation, self._sender(installation.account, by))
+
+    @_locked
+    def choose_repositories(
+        self, installation: Installation, added: Sequence[str] = (), removed: Sequence[str] = (), by: str | None = None
+    ) -> None:
+        """Repositories of the account, by name, join an installation or leave it."""
+        login = installation.account.login
+        joining, leaving = ([self.repository(login, name) for name in names] for names in (added, removed))
+        apps.choose(self.github, installation, joining, leaving, self._sender(installation.account, by))
+
+    @_locked
+    def installation_token(self, installation: Installation) -> str:
+        """As an App gets it by its JWT."""
+        return apps.create_token(self.github, installation, {})[0]
 
     # Repositories
     @_locked
@@ -244,4 +318,7 @@ class People:
         raise KeyError(f"{owner}/{name} has no comment {comment_id}")
 
     def _who(self, repository: Repository, by: str | None) -> Account:
-        return repository.owner if by is None else self.user(by)
+        return self._sender(repository.owner, by)
+
+    def _sender(self, owner: Account, by: str | None) -> Account:
+        return owner if by is None else self.user(by)

@@ -47,6 +47,8 @@ class GitHub:
         """What a token may, and until when (None: for ever)."""
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
+        self.token_lifetime: float = 3600
+        """Seconds that the next installation tokens are valid for."""
         self.answers: deque[Answer] = deque(maxlen=MOST_ANSWERS)
         """To calls of the API, the newest last."""
         self.events: list[tuple[str, str | None, Json]] = []
@@ -147,6 +149,9 @@ class GitHub:
         return repository.owner is installation.account and (ids is None or repository.id in ids)
 
     def sees(self, actor: Actor, repository: Repository) -> bool:
+        if actor.app is not None and actor.installation is None:
+            mine = (each for each in self.installations.values() if each.app is actor.app)
+            return not repository.private or any(self.reaches(each, repository) for each in mine)
         if actor.installation is None:
             return self.role(actor.account, repository) != "none"
         return not repository.private or self.is_granted(actor, repository)
@@ -161,6 +166,8 @@ class GitHub:
         """Raises ApiError unless the actor may: a person by `role`, an App by one of `needs` ("checks:write")."""
         if not self.sees(actor, repository):
             raise not_found()
+        if actor.app is not None and actor.installation is None:
+            return
         if actor.installation is not None:
             self._allow_app(actor, repository, needs)
         elif ROLES.index(self.role(actor.account, repository)) < ROLES.index(role):
