@@ -24,7 +24,10 @@ Result = TypeVar("Result")
 
 
 class GitHubForge:
-    """Implements Forge. Repositories are only ever asked for by id, so that new names and owners change nothing."""
+    """Implements Forge. Repositories are only ever asked for by id, so that new names and owners change nothing.
+
+    An App needs these permissions: contents (read; write, so that pods can push), pull requests (write), commit statuses (write).
+    """
 
     name = "github"
 

@@ -32,7 +32,7 @@ class Accounts(Protocol):
         ...
 
     async def another(self, repository_id: int, caller: Caller, error: ForgeRefused) -> Caller | None:
-        """Instead of one that met the error, ForgeSignedOut or ForgeGone; None: there is no other."""
+        """Instead of one that met the error; None: there is no other."""
         ...
 
     async def clone_token(self, repository_id: int) -> str:
@@ -45,20 +45,35 @@ class Accounts(Protocol):
 
     async def of_installation(self, installation: int) -> Caller: ...
 
+    def forget(self, caller: Caller) -> None:
+        """Its token was refused: the next one has another, where there is one."""
+        ...
+
     repositories: str
     """Path of the list of a caller's repositories."""
 
 
 async def in_repository(accounts: Accounts, repository_id: int, work: Callable[[Caller], Awaitable[Result]]) -> Result:
-    """The work as whoever has access there; once more when a token was withdrawn, or the repository has another owner since."""
+    """The work as whoever has access there; once more when a token was withdrawn, or the repository has another owner since: then
+    it is gone for the former owner's installation, or a public one only not theirs to write to."""
     caller = await accounts.caller(repository_id)
     try:
         return await work(caller)
-    except (ForgeGone, ForgeSignedOut) as error:
+    except ForgeRefused as error:
         another = await accounts.another(repository_id, caller, error)
         if another is None:
             raise
     return await work(another)
+
+
+async def in_installation(accounts: Accounts, installation: int, work: Callable[[Caller], Awaitable[Result]]) -> Result:
+    """The work as that installation; once more when its token was withdrawn."""
+    caller = await accounts.of_installation(installation)
+    try:
+        return await work(caller)
+    except ForgeSignedOut:
+        accounts.forget(caller)
+    return await work(await accounts.of_installation(installation))
 
 
 class PersonalAccount:
@@ -90,6 +105,8 @@ class PersonalAccount:
 
     async def of_installation(self, installation: int) -> Caller:
         return self._caller
+
+    def forget(self, caller: Caller) -> None: ...
 
 
 class _Grant(NamedTuple):
@@ -138,7 +155,7 @@ class GitHubApp:
 
     async def another(self, repository_id: int, caller: Caller, error: ForgeRefused) -> Caller | None:
         if isinstance(error, ForgeSignedOut):
-            self._forget_token(caller.auth.token)
+            self.forget(caller)
             return await self.caller(repository_id)
         former = self._installations.get(repository_id)
         now = await self._find(repository_id)
@@ -181,9 +198,9 @@ class GitHubApp:
         answer = await self._api.request(self._caller, "POST", path, body=body or {})
         return grant_from(answer, self._clock(), datetime.now(UTC))
 
-    def _forget_token(self, token: str) -> None:
-        for place in [place for place, grant in self._grants.items() if grant.token == token]:
-            del self._grants[place]
+    def forget(self, caller: Caller) -> None:
+        token = caller.auth.token
+        self._grants = {place: grant for place, grant in self._grants.items() if grant.token != token}
 
     def _forget_ended(self) -> None:
         if len(self._grants) >= MOST_PLACES:

@@ -15,7 +15,7 @@ from github.Auth import Auth
 from requests.structures import CaseInsensitiveDict
 
 from gateways.forge.errors import Advice, Answer, ForgeUnavailable, error_from
-from gateways.forge.github_connection import READ_SECONDS, Connection, Unusable, connect
+from gateways.forge.github_connection import Connection, Unusable, connect
 from gateways.forge.github_limits import Limits
 
 AT_ONCE = 8
@@ -29,8 +29,8 @@ API_VERSION = "2022-11-28"
 ADVICE = Advice(
     gone="It was deleted, or the GitHub App isn't installed there: its owner must install it on that repository, or the account of "
     "the token needs access to it.",
-    refused="Check the id, private key and permissions of the GitHub App and whether its installation accepted them, or the account "
-    "of the token and its scopes.",
+    refused="Check the id, private key and permissions of the GitHub App and whether its installation accepted them, the account "
+    "of the token and its scopes, and this machine's clock.",
 )
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ class GitHubApi:
         self._connections: list[Connection] = []
 
     async def aclose(self) -> None:
-        """Calls under way end by themselves, after READ_SECONDS or so."""
+        """Calls under way end by themselves, soon (gateways.forge.github_connection)."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for connection in self._connections:
             connection.close()
@@ -125,7 +125,6 @@ class GitHubApi:
         client = github.Github(
             auth=caller.auth,
             base_url=self._base_url,
-            timeout=int(READ_SECONDS),
             user_agent="catalyst",
             retry=None,
             seconds_between_requests=None,

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from activities.protocols import GatewayError, OpenPullRequest
 from environments.model import CommitSha, PullRequestKey
 from gateways.forge.errors import ForgeGone
-from gateways.forge.github_accounts import Accounts
+from gateways.forge.github_accounts import Accounts, in_installation
 from gateways.forge.github_api import Caller, GitHubApi
 from gateways.forge.github_unchanged import Rows, Unchanged
 
@@ -57,24 +58,24 @@ class Listing:
 
     async def _of_installation(self, installation: int) -> _Listed:
         try:
+            repositories = await in_installation(self._accounts, installation, partial(self._served, installation))
             caller = await self._accounts.of_installation(installation)
-            repositories = await self._lists.items(
-                _key(installation), caller, self._accounts.repositories, BY_CREATION, _repositories
-            )
         except GatewayError as error:
-            LOG.warning(
-                "installation %d can't be listed, its open pull requests are those last seen: %s", installation, error
-            )
+            LOG.warning("%s can't be listed, what is open there is what was last seen: %s", _name(installation), error)
             known = self._repositories.get(installation, ())
             return _Listed(known, [error] * max(len(known), 1))
         self._repositories[installation] = repositories
         return _Listed(repositories, await self._of_repositories(caller, repositories))
 
+    async def _served(self, installation: int, caller: Caller) -> Sequence[_Repository]:
+        path = self._accounts.repositories
+        return await self._lists.items(_name(installation), caller, path, BY_CREATION, _repositories)
+
     async def _of_repositories(self, caller: Caller, repositories: Iterable[_Repository]) -> list[GatewayError]:
         told = await asyncio.gather(*(self._of_repository(caller, each) for each in repositories))
         failures = [error for error in told if error is not None]
         if failures:
-            text = "%d repositories of %s can't be listed, their open pull requests are those last seen: %s"
+            text = "%d repositories of %s can't be listed, what is open there is what was last seen: %s"
             LOG.warning(text, len(failures), caller.name, failures[0])
         return failures
 
@@ -98,11 +99,11 @@ class Listing:
     def _forget_all_but(self, installations: Iterable[int], served: set[int]) -> None:
         self._repositories = {each: self._repositories[each] for each in installations if each in self._repositories}
         self._open = {each: self._open[each] for each in served if each in self._open}
-        self._lists.keep({*served, *map(_key, installations)})
+        self._lists.keep({*served, *map(_name, installations)})
 
 
-def _key(installation: int) -> str:
-    return f"repositories of {installation}"
+def _name(installation: int) -> str:
+    return f"installation {installation}" if installation else "the token's account"
 
 
 def _repositories(rows: Rows) -> tuple[_Repository, ...]:

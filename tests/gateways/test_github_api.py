@@ -191,7 +191,11 @@ class TestBounds:
     async def test_silence_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(github_connection, "READ_SECONDS", 0.2)
         release = threading.Event()
-        with stub(lambda handler: release.wait(PATIENCE_SECONDS) and None) as server:
+
+        def hang(handler: BaseHTTPRequestHandler) -> None:
+            release.wait(PATIENCE_SECONDS)
+
+        with stub(hang) as server:
             async with api(server.url) as asking:
                 with pytest.raises(ForgeUnavailable, match="didn't answer GET /x: ReadTimeout"):
                     await asking.get(ONE, "/x")

@@ -22,7 +22,10 @@ def private_key() -> str:
     ("given", "sentence"),
     [
         ({"APP_ID": "1"}, "an App (app_id) needs its private key"),
-        ({"APP_ID": "1", "PRIVATE_KEY": "key", "PRIVATE_KEY_FILE": "/key.pem"}, "either private_key or private_key_file"),
+        (
+            {"APP_ID": "1", "PRIVATE_KEY": "key", "PRIVATE_KEY_FILE": "/key.pem"},
+            "either private_key or private_key_file",
+        ),
         ({"PRIVATE_KEY": "key"}, "a private key needs the id of its App"),
         ({"PRIVATE_KEY_FILE": "/key.pem"}, "a private key needs the id of its App"),
         ({"APP_ID": "1", "PRIVATE_KEY": "key", "TOKEN": "secret"}, "not both"),
