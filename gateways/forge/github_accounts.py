@@ -52,6 +52,10 @@ class Accounts(Protocol):
     repositories: str
     """Path of the list of a caller's repositories."""
 
+    def serves(self, repository: Json) -> bool:
+        """Of one of that list."""
+        ...
+
 
 async def in_repository(accounts: Accounts, repository_id: int, work: Callable[[Caller], Awaitable[Result]]) -> Result:
     """The work as whoever has access there; once more when a token was withdrawn, or the repository has another owner since: then
@@ -107,6 +111,9 @@ class PersonalAccount:
         return self._caller
 
     def forget(self, caller: Caller) -> None: ...
+
+    def serves(self, repository: Json) -> bool:
+        return bool(repository["permissions"]["push"])
 
 
 class _Grant(NamedTuple):
@@ -173,6 +180,10 @@ class GitHubApp:
 
     async def of_installation(self, installation: int) -> Caller:
         return Caller(f"installation {installation}", Token(await self._granted(installation)))
+
+    def serves(self, repository: Json) -> bool:
+        """Not by its `permissions`: GitHub tells an App that it has none there."""
+        return True
 
     async def _find(self, repository_id: int) -> int:
         """The installation that has the repository. Raises ForgeGone."""

@@ -68,8 +68,11 @@ class Listing:
         return _Listed(repositories, await self._of_repositories(caller, repositories))
 
     async def _served(self, installation: int, caller: Caller) -> Sequence[_Repository]:
-        path = self._accounts.repositories
-        return await self._lists.items(_name(installation), caller, path, BY_CREATION, _repositories)
+        def read(rows: Rows) -> tuple[_Repository, ...]:
+            served = filter(self._accounts.serves, rows)
+            return tuple(_Repository(row["id"], row["open_issues_count"] > 0) for row in served)
+
+        return await self._lists.items(_name(installation), caller, self._accounts.repositories, BY_CREATION, read)
 
     async def _of_repositories(self, caller: Caller, repositories: Iterable[_Repository]) -> list[GatewayError]:
         told = await asyncio.gather(*(self._of_repository(caller, each) for each in repositories))
@@ -104,12 +107,6 @@ class Listing:
 
 def _name(installation: int) -> str:
     return f"installation {installation}" if installation else "the token's account"
-
-
-def _repositories(rows: Rows) -> tuple[_Repository, ...]:
-    """Of an App's installation all; of a person's those that they may push to."""
-    mine = (row for row in rows if row.get("permissions", {}).get("push", True))
-    return tuple(_Repository(row["id"], row["open_issues_count"] > 0) for row in mine)
 
 
 def _open(forge: str, repository_id: int, number: int, sha: str) -> OpenPullRequest:

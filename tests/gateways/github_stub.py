@@ -5,6 +5,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 
 class Stub:
     """`answer`: gets each request's handler and writes to it."""
@@ -50,3 +53,9 @@ def reply(handler: BaseHTTPRequestHandler, status: int, body: str = "{}", **head
     handler.send_header("Content-Length", str(len(body.encode())))
     handler.end_headers()
     handler.wfile.write(body.encode())
+
+
+def private_key() -> str:
+    """As GitHub makes one for an App."""
+    kinds = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return rsa.generate_private_key(65537, 2048).private_bytes(*kinds).decode()

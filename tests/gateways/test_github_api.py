@@ -23,7 +23,7 @@ from gateways.forge.github_api import AT_ONCE, Caller, GitHubApi, has_next
 from gateways.forge.github_limits import MARGIN, UNNAMED_WAIT, Limits, wait_of
 from gateways.forge.github_reading import has_account_name
 from gateways.forge.shared import origin
-from tests.gateways.github_stub import Stub, reply
+from tests.gateways.github_stub import Stub, private_key, reply
 from tests.patience import PATIENCE_SECONDS
 
 NOW = datetime(2026, 12, 1, 10, 0, 0, tzinfo=UTC)
@@ -271,6 +271,22 @@ class TestBounds:
             async with api(server.url) as asking:
                 told = await asyncio.gather(*(asking.get(ONE, f"/{number}") for number in range(200)))
         assert [each["path"] for each in told] == [f"/{number}" for number in range(200)]
+
+
+async def test_an_app_serves_also_where_it_is_told_to_have_no_permissions() -> None:
+    """As GitHub tells each installation of its repositories."""
+    answers: dict[str, object] = {
+        "/app/installations": [{"id": 7}],
+        "/app/installations/7/access_tokens": {"token": SECRET, "expires_at": "2999-01-01T00:00:00Z"},
+        "/installation/repositories": {
+            "repositories": [{"id": 5, "open_issues_count": 1, "permissions": {"admin": False, "push": False}}]
+        },
+        "/repositories/5/pulls": [{"number": 3, "head": {"sha": "a" * 40}}],
+    }
+    with stub(lambda handler: reply(handler, 200, json.dumps(answers[handler.path.partition("?")[0]]))) as server:
+        forge = GitHubForge.with_app(server.url, "1", private_key())
+        assert [each.key.number for each in await forge.open_pull_requests()] == [3]
+        await forge.aclose()
 
 
 async def test_tokens_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,18 +4,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from settings.settings import Settings, load_settings
+from tests.gateways.github_stub import private_key
 from worker.parts import forges_of
 
 NAME = "CATALYST_GITHUB__"
-
-
-def private_key() -> str:
-    kinds = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    return rsa.generate_private_key(65537, 2048).private_bytes(*kinds).decode()
 
 
 @pytest.mark.parametrize(
