@@ -35,7 +35,7 @@ ADVICE = Advice(
 
 Json = dict[str, Any]
 
-# At DEBUG PyGithub logs whole answers, and with them the tokens that it is given.
+# At DEBUG PyGithub logs whole answers, and with them the tokens that it is given, whatever level its other parts have.
 logging.getLogger("github.Requester").setLevel(logging.INFO)
 
 

@@ -84,14 +84,11 @@ class TestTokens:
         assert sum("access_tokens" in each for each in asked) == 1
 
     async def test_calls_at_once_ask_for_one_only(self, github_world: GitHubWorld) -> None:
-        await github_world.look()
-        end_tokens(github_world)
-        with asking(github_world) as asked:
-            await asyncio.gather(*(github_world.look() for _ in range(8)))
-        assert sum("access_tokens" in each for each in asked) <= 8
-        with asking(github_world) as asked:
-            await asyncio.gather(*(github_world.look() for _ in range(8)))
-        assert sum("access_tokens" in each for each in asked) == 0
+        for _ in range(2):
+            with asking(github_world) as asked:
+                await asyncio.gather(*(github_world.look() for _ in range(8)))
+            assert sum(each.startswith("POST") for each in asked) == 1
+            end_tokens(github_world)
 
     async def test_after_its_end_there_is_a_new_one(self, github_world: GitHubWorld) -> None:
         """Also when it ended earlier than was said: the old one is refused then."""
@@ -379,7 +376,6 @@ class TestListing:
         keys = another_repository(github_world, "busy", 100)
         assert await opened(github_world) == {github_world.key, *keys}
         await opened(github_world)
-        # The first page stays as it is; that there is a second one now is seen all the same.
         keys.append(open_one(github_world, "busy", keys[0].repository_id, "one-more"))
         assert await opened(github_world) == {github_world.key, *keys}
         github_world.people.close(github_world.owner, "busy", keys[0].number)

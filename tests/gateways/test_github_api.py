@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 from github.Auth import Token
@@ -266,7 +267,15 @@ class TestBounds:
                 assert [type(each) for each in ended] == [ForgeUnavailable] * len(calls)
                 release.set()
 
-    async def test_threads_dont_mix_up_their_requests(self) -> None:
+    async def test_threads_dont_mix_up_their_requests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """PyGithub hands a request to its connection and then asks it for the answer: others take their turn in between."""
+        hand_over = github_connection.Connection.request
+
+        def slowly(*args: Any, **options: Any) -> None:
+            hand_over(*args, **options)
+            time.sleep(0.002)
+
+        monkeypatch.setattr(github_connection.Connection, "request", slowly)
         with stub(lambda handler: reply(handler, 200, json.dumps({"path": handler.path}))) as server:
             async with api(server.url) as asking:
                 told = await asyncio.gather(*(asking.get(ONE, f"/{number}") for number in range(200)))
@@ -291,7 +300,8 @@ async def test_an_app_serves_also_where_it_is_told_to_have_no_permissions() -> N
 
 async def test_tokens_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG the library would log a whole answer, and with it the token that it gives away."""
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "github"):
+        caplog.set_level(logging.DEBUG, name)
     with stub(lambda handler: reply(handler, 200, json.dumps({"token": "ghs_given"}))) as server:
         async with api(server.url) as asking:
             assert (await asking.send(ONE, "POST", "/app/installations/1/access_tokens"))["token"] == "ghs_given"
