@@ -5,8 +5,8 @@ with GitHubServer() as server:
     Github(auth=Auth.Token(server.people.token("ada")), base_url=server.api_url).get_repo("acme/shop")
 """
 
-from emulators.github.people import People
+from emulators.github.people import People, Webhook
 from emulators.github.server import GitHubServer
 from emulators.github.state import GitHub
 
-__all__ = ["GitHub", "GitHubServer", "People"]
+__all__ = ["GitHub", "GitHubServer", "People", "Webhook"]

@@ -4,7 +4,6 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -183,20 +182,28 @@ def _redirect(github: GitHub, request: Request, moved: Moved) -> Response:
 
 def _finish(request: Request, response: Response, limits: Limits, actor: Actor) -> Response:
     """What every answer has; a 304 that costs nothing when the caller has this content already."""
-    headers: dict[str, Any] = {}
-    if request.method in ("GET", "HEAD") and response.status_code == 200:
-        headers["ETag"] = etag = f'W/"{hashlib.sha256(response.body).hexdigest()}"'
-        headers["Cache-Control"] = (
-            "public, max-age=60, s-maxage=60" if actor is ANONYMOUS else "private, max-age=60, s-maxage=60"
-        )
-        headers["Vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With"
-        if _has(request.headers.get("If-None-Match"), etag):
+    headers: dict[str, str] = {}
+    if 200 <= response.status_code < 300 and response.body:
+        headers = _cached(response, actor)
+        known = request.method in ("GET", "HEAD") and _has(request.headers.get("If-None-Match"), headers["ETag"])
+        if known:
             response = Response(None, 304, {k: v for k, v in response.headers.items() if k == "link"})
     if response.status_code != 304 or actor is ANONYMOUS:
         limits.spend(actor.name)
+    if actor.account is not None and actor.app is None:
+        headers |= {"X-OAuth-Scopes": "delete_repo, repo, user", "X-Accepted-OAuth-Scopes": "repo"}
     headers |= limits.headers(actor.name) | {"X-GitHub-Request-Id": _request_id()} | _ALWAYS
     response.headers.update(headers)
     return response
+
+
+def _cached(response: Response, actor: Actor) -> dict[str, str]:
+    who = "public" if actor is ANONYMOUS else "private"
+    return {
+        "ETag": f'W/"{hashlib.sha256(response.body).hexdigest()}"',
+        "Cache-Control": f"{who}, max-age=60, s-maxage=60",
+        "Vary": "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With",
+    }
 
 
 def _recorded(request: Request, response: Response, actor: Actor) -> Answer:

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulators.github.errors import ApiError, custom, not_found
-from emulators.github.model import Account, Actor, App, Installation, Json, Repository
+from emulators.github.model import Account, Actor, App, Hook, Installation, Json, Repository
+from emulators.github.notifying import ping
 from emulators.github.state import GitHub
 
 KEY_BITS = 2048
@@ -32,14 +33,18 @@ def create_app(github: GitHub, owner: Account, name: str, permissions: dict[str,
         secrets.token_hex(20),
         private_key,
         public_key,
-        None,
-        None,
         {"metadata": "read"} | permissions,
         events,
         github.now(),
     )
     github.apps[app.id] = app
     return app
+
+
+def set_webhook(github: GitHub, app: App, url: str, secret: str | None) -> None:
+    """GitHub pings it at once."""
+    app.hook = Hook(github.id("hook"), url, secret, list(app.events), github.now(), app.id, app.id)
+    ping(github, app.hook, app.owner, None)
 
 
 def _key_pair() -> tuple[str, str]:

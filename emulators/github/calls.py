@@ -101,10 +101,15 @@ class Call:
             raise ApiError(422, f'Invalid request.\n\n"{name}" wasn\'t supplied.')
         return value
 
+    def number(self, name: str, default: int) -> int:
+        """Of the query; the default when it is none."""
+        text = self.asked(name)[:9]
+        return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else default
+
     def page(self, items: Sequence[T]) -> list[T]:
         """The page that was asked for, with a Link header that names the others."""
-        size = min(_positive(self.asked("per_page"), 30), MOST_PER_PAGE)
-        number, last = _positive(self.asked("page"), 1), max(math.ceil(len(items) / size), 1)
+        size = min(self.number("per_page", 30), MOST_PER_PAGE)
+        number, last = self.number("page", 1), max(math.ceil(len(items) / size), 1)
         link = self._links(number, last)
         if link:
             self.answer_headers["Link"] = link
@@ -114,17 +119,13 @@ class Call:
         named = [("prev", min(number - 1, last))] if number > 1 else []
         named += [("next", number + 1), ("last", last)] if number < last else []
         named += [("first", 1)] if number > 1 else []
-        return ", ".join(f'<{self._address(page)}>; rel="{name}"' for name, page in named)
+        return ", ".join(f'<{self.address(page=str(page))}>; rel="{name}"' for name, page in named)
 
-    def _address(self, page: int) -> str:
-        """GitHub names a repository by its id here, so that a new name breaks nobody's paging."""
+    def address(self, **changed: str) -> str:
+        """Of this call, with other parameters. A repository is named by its id here: a new name breaks no paging."""
         root = f"/repositories/{self.found.id}" if self.found is not None else ""
-        pairs = dict(parse_qsl(self.query, keep_blank_values=True)) | {"page": str(page)}
+        pairs = dict(parse_qsl(self.query, keep_blank_values=True)) | changed
         return f"{self.scope.api}{root}{self.path}?{urlencode(pairs)}"
-
-
-def _positive(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:9]) else default
 
 
 Handler = Callable[[Call], Any]

@@ -33,13 +33,28 @@ class App:
     private_key: str
     """PEM. GitHub forgets it once it was downloaded; the emulator keeps it so that tests can ask again."""
     public_key: str
-    webhook_secret: str | None
-    webhook_url: str | None
     permissions: dict[str, str]
     events: list[str]
     created_at: datetime
     description: str | None = None
     external_url: str = "https://example.org"
+    hook: "Hook | None" = None
+
+
+@dataclass(eq=False)
+class Hook:
+    """Of an App, or of a repository."""
+
+    id: int
+    url: str
+    secret: str | None
+    """None: deliveries aren't signed."""
+    events: list[str]
+    created_at: datetime
+    target_id: int
+    """The App's id, or the repository's."""
+    app_id: int | None = None
+    active: bool = True
 
 
 @dataclass(eq=False)
@@ -179,6 +194,7 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     """Branches and tags as last seen, full name to SHA: what a push changed is the difference."""
     next_number: int = 1
+    hooks: dict[int, Hook] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

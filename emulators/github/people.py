@@ -10,6 +10,7 @@ from emulators.github.model import (
     Actor,
     App,
     Comment,
+    Hook,
     Installation,
     Issue,
     Json,
@@ -17,6 +18,7 @@ from emulators.github.model import (
     PullRequest,
     Repository,
 )
+from emulators.github.notifying import ping
 from emulators.github.state import GitHub
 from emulators.github.views.commits import status as status_view
 from emulators.github.views.issues import comment as comment_view
@@ -80,7 +82,7 @@ class People:
         """A GitHub App; its key, id and secrets are fields of what this returns."""
         made = apps.create_app(self.github, self.user(owner), name, permissions, list(events))
         if webhook is not None:
-            made.webhook_url, made.webhook_secret = webhook
+            apps.set_webhook(self.github, made, *webhook)
         return made
 
     @_locked
@@ -165,6 +167,15 @@ class People:
     @_locked
     def add_collaborator(self, owner: str, name: str, login: str, role: Permission) -> None:
         self.repository(owner, name).collaborators[self.user(login).id] = role
+
+    @_locked
+    def add_webhook(self, owner: str, name: str, webhook: Webhook, events: Sequence[str] = ("*",)) -> Hook:
+        """A hook of the repository itself."""
+        found = self.repository(owner, name)
+        made = Hook(self.github.id("hook"), webhook.url, webhook.secret, list(events), self.github.now(), found.id)
+        found.hooks[made.id] = made
+        ping(self.github, made, found.owner, found)
+        return made
 
     # Git
     @_locked

@@ -10,6 +10,7 @@ from typing import Self
 import uvicorn
 
 from emulators.github.app import PREFIX, make_app
+from emulators.github.notifying import notify
 from emulators.github.people import People
 from emulators.github.state import GitHub
 
@@ -23,7 +24,7 @@ class GitHubServer:
 
     def __init__(self, root: Path | None = None, port: int = 0) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="github-emulator-") if root is None else None
-        self.github = GitHub(root if root is not None else Path(self._scratch.name if self._scratch else ""))
+        self.github = GitHub(root or Path(self._scratch.name if self._scratch else ""), notify)
         config = uvicorn.Config(
             make_app(self.github),
             "127.0.0.1",
@@ -55,6 +56,7 @@ class GitHubServer:
         return port
 
     def stop(self) -> None:
+        self.github.webhooks.stop()
         self._server.should_exit = True
         self._thread.join(START_LIMIT)
         if self._scratch is not None:

@@ -5,7 +5,7 @@ import re
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from emulators.github.errors import ApiError, Moved, custom, invalid, not_found
 from emulators.github.git import Git
 from emulators.github.limits import Limits
 from emulators.github.model import ROLES, Account, Actor, App, Installation, Json, Permission, Repository
+from emulators.github.webhooks import Webhooks
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _FIRST_IDS = {"account": 9_000_001, "repository": 700_000_001, "issue": 1_900_000_001, "pull": 2_100_000_001}
@@ -30,9 +31,9 @@ MOST_ANSWERS = 10_000
 
 
 class GitHub:
-    """`root`: where the git repositories lie. Reading and changing it needs `lock`."""
+    """`root`: where the git repositories lie. `notify`: tells webhooks (notifying.notify). Reading and changing it needs `lock`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, notify: "Notify") -> None:
         self.root = root
         self.url = "http://127.0.0.1:1"
         """Where it is served; no path. Webhooks name it."""
@@ -51,6 +52,8 @@ class GitHub:
         """Seconds that the next installation tokens are valid for."""
         self.answers: deque[Answer] = deque(maxlen=MOST_ANSWERS)
         """To calls of the API, the newest last."""
+        self.webhooks = Webhooks(self.clock, lambda: self.id("delivery"))
+        self.notify: Notify = notify
         self.events: list[tuple[str, str | None, Json]] = []
         """What happened: event, action, records that it concerns."""
         self._ids: dict[str, Iterator[int]] = {kind: itertools.count(first) for kind, first in _FIRST_IDS.items()}
@@ -63,7 +66,9 @@ class GitHub:
 
     def tell(self, event: str, action: str | None, sender: Account, **records: Any) -> None:
         """Something happened that webhooks may be told of."""
-        self.events.append((event, action, {"sender": sender} | records))
+        known = {"sender": sender} | records
+        self.events.append((event, action, known))
+        self.notify(self, event, action, known)
 
     # Accounts
     def add_account(self, login: str, type: Literal["User", "Organization", "Bot"]) -> Account:
@@ -181,6 +186,10 @@ class GitHub:
             granted = {need.split(":")[0]: "read" for need in needs} | granted
         if needs and not any(_covers(granted.get(need.split(":")[0]), need.split(":")[1]) for need in needs):
             raise ApiError(403, "Resource not accessible by integration")
+
+
+Notify = Callable[[GitHub, str, str | None, Json], None]
+"""Of event, action, and the records that it concerns."""
 
 
 def _covers(granted: str | None, wanted: str) -> bool:

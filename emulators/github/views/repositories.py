@@ -65,6 +65,7 @@ def repository(scope: Scope, found: Repository) -> Json:
     counts |= {"open_issues_count": opened, "open_issues": opened}
     rest: Json = {"homepage": None, "language": None, "mirror_url": None, "license": None, "topics": []}
     rest |= {"default_branch": found.default_branch, "visibility": "private" if found.private else "public"}
+    rest |= {"custom_properties": {}} if scope.webhook else {}
     switches = _FEATURES | {"has_discussions": False, "allow_forking": True} | _SWITCHES
     return minimal_repository(scope, found) | {k: time(v) for k, v in times.items()} | urls | counts | switches | rest
 

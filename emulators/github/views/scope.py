@@ -16,6 +16,8 @@ class Scope:
     html: str
     """Where pages and git repositories begin."""
     actor: Actor = ANONYMOUS
+    webhook: bool = False
+    """Payloads of webhooks have some fields more, or fewer, than the API's answers."""
 
     def of_account(self, account: Account) -> str:
         return f"{self.api}/users/{account.login.replace('[', '%5B').replace(']', '%5D')}"
