@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -111,6 +111,12 @@ class GitHubSettings(BaseModel):
     """Instead of an App: a personal access token; only its account's comments are edited."""
     webhook_secret: SecretStr = SecretStr("")
     """Empty: GitHub's webhooks are verified against nothing and refused."""
+
+    @field_validator("private_key_file", mode="before")
+    @classmethod
+    def _is_named(cls, path: object) -> object:
+        """Left empty, as in an environment file, it is none."""
+        return path or None
 
     @model_validator(mode="after")
     def _is_one_account(self) -> Self:

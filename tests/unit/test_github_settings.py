@@ -45,7 +45,8 @@ async def served(monkeypatch: pytest.MonkeyPatch, **given: str) -> set[str]:
 
 
 async def test_without_app_and_token_none_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await served(monkeypatch, WEBHOOK_SECRET="x") == set()
+    empty = dict.fromkeys(("APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_FILE", "TOKEN"), "")
+    assert await served(monkeypatch, WEBHOOK_SECRET="x", **empty) == set()
 
 
 async def test_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
