@@ -164,9 +164,9 @@ class GitHubApp:
         if isinstance(error, ForgeSignedOut):
             self.forget(caller)
             return await self.caller(repository_id)
-        former = self._installations.get(repository_id)
-        now = await self._find(repository_id)
-        return None if now == former else await self.of_installation(now)
+        # Compared with the caller, not with what is remembered: another call may have found the new one meanwhile.
+        now = await self.of_installation(await self._find(repository_id))
+        return None if now.name == caller.name else now
 
     async def clone_token(self, repository_id: int) -> str:
         """For this repository and no other one: it goes to programs that work on its content."""
@@ -203,10 +203,9 @@ class GitHubApp:
             return known.token
 
     async def _grant(self, installation: int, repository_id: int | None) -> _Grant:
-        path, body = f"/app/installations/{installation}/access_tokens", None
-        if repository_id is not None:
-            body = {"repository_ids": [repository_id]}
-        answer = await self._api.request(self._caller, "POST", path, body=body or {})
+        path = f"/app/installations/{installation}/access_tokens"
+        body: Json = {} if repository_id is None else {"repository_ids": [repository_id]}
+        answer = await self._api.request(self._caller, "POST", path, body=body)
         return grant_from(answer, self._clock(), datetime.now(UTC))
 
     def forget(self, caller: Caller) -> None:
