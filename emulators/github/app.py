@@ -19,6 +19,7 @@ from emulators.github.errors import DOCUMENTATION, ApiError, Moved, not_found
 from emulators.github.git_http import git_routes
 from emulators.github.limits import Limits
 from emulators.github.model import ANONYMOUS, Actor, Json
+from emulators.github.pages import page_routes
 from emulators.github.routes import ROUTES
 from emulators.github.state import GitHub
 from emulators.github.views.scope import Scope
@@ -44,7 +45,9 @@ _ALWAYS = {
 def make_app(github: GitHub) -> Starlette:
     api = [route for declared in ROUTES for route in _http_routes(github, declared)]
     unknown = HttpRoute("/{rest:path}", _unknown(github), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    return Starlette(routes=[Mount(PREFIX, routes=[*api, unknown]), *api, *git_routes(github), unknown])
+    return Starlette(
+        routes=[Mount(PREFIX, routes=[*api, unknown]), *api, *page_routes(github), *git_routes(github), unknown]
+    )
 
 
 def _http_routes(github: GitHub, declared: Route) -> list[HttpRoute]:

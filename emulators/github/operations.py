@@ -1,5 +1,6 @@
 """What happens to repositories and to what is pushed to them, whoever asks: a person in a test, or a call of the API."""
 
+from emulators.github.checks import request_suites
 from emulators.github.errors import custom
 from emulators.github.git import ZERO
 from emulators.github.model import Account, Repository
@@ -90,6 +91,8 @@ def observe_push(github: GitHub, repository: Repository, by: Account) -> None:
         old, new = before.get(ref, ZERO), now.get(ref, ZERO)
         _tell_of_push(github, repository, ref, old, new, by)
         after_push(github, repository, ref, old, new, by)
+        if ref.startswith("refs/heads/") and new != ZERO:
+            request_suites(github, repository, ref.removeprefix("refs/heads/"), new, by)
 
 
 def _tell_of_push(github: GitHub, repository: Repository, ref: str, old: str, new: str, by: Account) -> None:

@@ -27,6 +27,14 @@ def commit(scope: Scope, repository: Repository, sha: str, whole: bool = False) 
     return shown | (_files(scope, repository, facts) if whole else {})
 
 
+def simple_commit(scope: Scope, repository: Repository, sha: str) -> Json:
+    """As a check suite names its head."""
+    facts = scope.github.git(repository).facts(sha)
+    people = {"author": _signature(facts.author)} | {"committer": _signature(facts.committer)}
+    named = {role: {key: person[key] for key in ("name", "email")} for role, person in people.items()}
+    return {"id": facts.sha, "tree_id": facts.tree, "message": facts.message, "timestamp": facts.committer[2]} | named
+
+
 def file_commit(scope: Scope, repository: Repository, sha: str) -> Json:
     """As the answer to writing a file has it: flat, and without a count of comments."""
     shown = commit(scope, repository, sha)
