@@ -8,6 +8,7 @@ from emulators.github.routes import (
     deployments,
     hooks,
     issues,
+    objects,
     pulls,
     reactions,
     repositories,
@@ -16,5 +17,5 @@ from emulators.github.routes import (
 )
 
 # The last has `/commits/{ref}`, whose ref may hold slashes: it would take what others have below it.
-PARTS = (repositories, pulls, reactions, issues, statuses, users, apps, hooks, checks, deployments, contents)
+PARTS = (repositories, pulls, reactions, issues, statuses, users, apps, hooks, checks, deployments, objects, contents)
 ROUTES: list[Route] = [route for part in PARTS for route in part.routes.all]

@@ -10,7 +10,7 @@ from emulators.github.views.repositories import repository
 from emulators.github.views.scope import time
 
 routes = Routes()
-_ONE = "/app/installations/{installation_id:int}"
+_ONE = "/app/installations/{installation_id:id}"
 
 
 def _installation(call: Call) -> Installation:

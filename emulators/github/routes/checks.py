@@ -10,7 +10,7 @@ from emulators.github.views.checks import annotation, check_run, check_suite
 routes = Routes()
 _READ, _WRITE = ("checks:read",), ("checks:write",)
 _RUNS = "/repos/{owner}/{repo}/check-runs"
-_ONE = f"{_RUNS}/{{check_run_id:int}}"
+_ONE = f"{_RUNS}/{{check_run_id:id}}"
 
 
 def _app(call: Call) -> App:
@@ -85,7 +85,7 @@ def _of_suite(suite: CheckSuite, which: str) -> list[CheckRun]:
     return list((suite.runs if which == "all" else list({run.name: run for run in suite.runs}.values()))[::-1])
 
 
-@routes("GET /repos/{owner}/{repo}/check-suites/{suite_id:int}", "checks/suites#get-a-check-suite", needs=_READ)
+@routes("GET /repos/{owner}/{repo}/check-suites/{suite_id:id}", "checks/suites#get-a-check-suite", needs=_READ)
 def get_check_suite(call: Call) -> Json:
     found = call.repository.suites.get(call.params["suite_id"])
     if found is None:

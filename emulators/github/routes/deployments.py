@@ -9,7 +9,7 @@ from emulators.github.views.deployments import deployment, deployment_status, en
 routes = Routes()
 _READ, _WRITE = ("deployments:read",), ("deployments:write",)
 _ALL = "/repos/{owner}/{repo}/deployments"
-_ONE = f"{_ALL}/{{deployment_id:int}}"
+_ONE = f"{_ALL}/{{deployment_id:id}}"
 _ENVIRONMENTS = "/repos/{owner}/{repo}/environments"
 
 
@@ -64,7 +64,7 @@ def list_statuses(call: Call) -> list[Json]:
     return [deployment_status(call.scope, each) for each in call.page(_deployment(call).statuses[::-1])]
 
 
-@routes(f"GET {_ONE}/statuses/{{status_id:int}}", "deployments/statuses#get-a-deployment-status", needs=_READ)
+@routes(f"GET {_ONE}/statuses/{{status_id:id}}", "deployments/statuses#get-a-deployment-status", needs=_READ)
 def get_status(call: Call) -> Json:
     for each in _deployment(call).statuses:
         if each.id == call.params["status_id"]:

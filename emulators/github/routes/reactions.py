@@ -7,8 +7,8 @@ from emulators.github.views.issues import REACTIONS, reaction
 
 routes = Routes()
 _READ, _WRITE = ("issues:read", "pull_requests:read"), ("issues:write", "pull_requests:write")
-_COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id:int}/reactions"
-_ISSUE = "/repos/{owner}/{repo}/issues/{number:int}/reactions"
+_COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id:id}/reactions"
+_ISSUE = "/repos/{owner}/{repo}/issues/{number:id}/reactions"
 
 
 def _reactions(call: Call) -> list[Reaction]:
@@ -40,14 +40,12 @@ def create_reaction(call: Call) -> Json:
 
 
 @routes(
-    f"DELETE {_COMMENT}/{{reaction_id:int}}",
+    f"DELETE {_COMMENT}/{{reaction_id:id}}",
     "reactions/reactions#delete-an-issue-comment-reaction",
     status=204,
     needs=_WRITE,
 )
-@routes(
-    f"DELETE {_ISSUE}/{{reaction_id:int}}", "reactions/reactions#delete-an-issue-reaction", status=204, needs=_WRITE
-)
+@routes(f"DELETE {_ISSUE}/{{reaction_id:id}}", "reactions/reactions#delete-an-issue-reaction", status=204, needs=_WRITE)
 def delete_reaction(call: Call) -> None:
     found = _reactions(call)
     for each in found:

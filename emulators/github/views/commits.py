@@ -148,10 +148,10 @@ def file_content(scope: Scope, repository: Repository, entry: Entry, ref: str, d
     shown = content(scope, repository, entry, ref)
     if shown["type"] == "symlink":
         shown["target"] = data.decode(errors="replace")
-    return shown | {"content": "" if large else _base64(data), "encoding": "none" if large else "base64"}
+    return shown | {"content": "" if large else base64_lines(data), "encoding": "none" if large else "base64"}
 
 
-def _base64(data: bytes) -> str:
+def base64_lines(data: bytes) -> str:
     """In lines of sixty characters, each with its end."""
     text = base64.b64encode(data).decode()
     return "".join(f"{text[at : at + 60]}\n" for at in range(0, len(text), 60))
