@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
@@ -19,11 +20,27 @@ from emulators.github.errors import DOCUMENTATION, ApiError, Moved, not_found
 from emulators.github.git_http import git_routes
 from emulators.github.limits import Limits
 from emulators.github.model import ANONYMOUS, Actor, Json
+from emulators.github.pages import page_routes
 from emulators.github.routes import ROUTES
 from emulators.github.state import GitHub
 from emulators.github.views.scope import Scope
 
 PREFIX = "/api/v3"
+
+
+class _IdConvertor(Convertor[int]):
+    """Starlette's own takes any number of digits, and fails on what Python won't read."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _IdConvertor())
 MOST_BODY = 10 * 1024 * 1024
 """Bytes of a request."""
 _EXPOSED = "ETag, Link, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Used, X-RateLimit-Resource"
@@ -44,14 +61,16 @@ _ALWAYS = {
 def make_app(github: GitHub) -> Starlette:
     api = [route for declared in ROUTES for route in _http_routes(github, declared)]
     unknown = HttpRoute("/{rest:path}", _unknown(github), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    return Starlette(routes=[Mount(PREFIX, routes=[*api, unknown]), *api, *git_routes(github), unknown])
+    return Starlette(
+        routes=[Mount(PREFIX, routes=[*api, unknown]), *api, *page_routes(github), *git_routes(github), unknown]
+    )
 
 
 def _http_routes(github: GitHub, declared: Route) -> list[HttpRoute]:
     """A repository's routes are also found by its id."""
     paths = [declared.path]
     if declared.path.startswith("/repos/{owner}/{repo}"):
-        paths.append(declared.path.replace("/repos/{owner}/{repo}", "/repositories/{repository_id:int}", 1))
+        paths.append(declared.path.replace("/repos/{owner}/{repo}", "/repositories/{repository_id:id}", 1))
     return [HttpRoute(path, _endpoint(github, declared), methods=[declared.method]) for path in paths]
 
 
@@ -119,6 +138,8 @@ def _call(github: GitHub, actor: Actor, request: Request, body: Json) -> Call:
 
 
 def _handled(call: Call, declared: Route) -> Response:
+    if any("\0" in value for value in call.params.values() if isinstance(value, str)):
+        raise not_found()
     _check_caller(call.actor, declared)
     if "{owner}/{repo}" in declared.path:
         _find_repository(call, declared)

@@ -88,9 +88,9 @@ class Call:
         return dict(parse_qsl(self.query, keep_blank_values=True)).get(name, default)
 
     def text(self, name: str) -> str | None:
-        """Of the body. Raises ApiError (422) when it is there and no string."""
+        """Of the body. Raises ApiError (422) when it is there and no text."""
         value = self.body.get(name)
-        if value is not None and not isinstance(value, str):
+        if value is not None and (not isinstance(value, str) or "\0" in value):
             raise ApiError(422, f"Invalid request.\n\nFor 'properties/{name}', {value!r} is not a string.")
         return value
 

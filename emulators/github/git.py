@@ -12,6 +12,7 @@ ZERO = "0" * 40
 """The SHA of what isn't there, as in a push that creates or deletes a branch."""
 LIMIT = 60
 """Seconds for one git command."""
+_SHA = re.compile(r"[0-9a-f]{40}")
 _REF_NAME = re.compile(r"(?!-)[\w./@+#=,%-]{1,200}")
 
 
@@ -99,7 +100,7 @@ class Git:
             env = {"GIT_INDEX_FILE": f"{scratch}/index"} | _people(author)
             if parent:
                 self.run("read-tree", parent, env=env)
-            self.run("update-index", "--index-info", stdin=self._index_lines(files), env=env)
+            self.run("update-index", "-z", "--index-info", stdin=self._index_lines(files), env=env)
             tree = self.run("write-tree", env=env).decode().strip()
         return self.commit_tree(tree, [parent] if parent else [], message, author)
 
@@ -107,7 +108,7 @@ class Git:
         lines = []
         for path, content in files.items():
             sha = ZERO if content is None else self.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
-            lines.append(f"{'0' if content is None else '100644'} {sha}\t{path}\n")
+            lines.append(f"{'0' if content is None else '100644'} {sha}\t{path}\0")
         return "".join(lines).encode()
 
     def commit_tree(self, tree: str, parents: list[str], message: str, author: str) -> str:
@@ -146,6 +147,21 @@ class Git:
     def entry(self, commit: str, path: str) -> Entry | None:
         told = self.says("--literal-pathspecs", "ls-tree", "-l", "-z", commit, "--", path)
         return _entry(told.split("\0")[0], "") if told else None
+
+    def tree_sha(self, ref: str) -> str | None:
+        """Of a tree's own SHA, or of what a ref names."""
+        own = self.says("rev-parse", "--verify", "--quiet", f"{ref}^{{tree}}") if _SHA.fullmatch(ref) else None
+        commit = None if own else self.resolve(ref)
+        return own or (self.facts(commit).tree if commit else None)
+
+    def whole_tree(self, sha: str) -> list[Entry]:
+        """Folders too, and all that is in them."""
+        told = self.says("ls-tree", "-l", "-z", "-r", "-t", sha) or ""
+        return [_entry(line, "") for line in told.split("\0") if line]
+
+    def blob_or_none(self, sha: str) -> bytes | None:
+        known = _SHA.fullmatch(sha) and self.says("cat-file", "-t", sha) == "blob"
+        return self.blob(sha) if known else None
 
     def blob(self, sha: str) -> bytes:
         return self.run("cat-file", "blob", sha)

@@ -39,6 +39,8 @@ class App:
     description: str | None = None
     external_url: str = "https://example.org"
     hook: "Hook | None" = None
+    setup_url: str | None = None
+    """Where the browser is sent after an installation."""
 
 
 @dataclass(eq=False)
@@ -195,6 +197,10 @@ class Repository:
     """Branches and tags as last seen, full name to SHA: what a push changed is the difference."""
     next_number: int = 1
     hooks: dict[int, Hook] = field(default_factory=dict)
+    suites: dict[int, "CheckSuite"] = field(default_factory=dict)
+    deployments: dict[int, "Deployment"] = field(default_factory=dict)
+    environments: dict[str, "Environment"] = field(default_factory=dict)
+    """By name in lower case."""
 
     @property
     def full_name(self) -> str:
@@ -203,3 +209,84 @@ class Repository:
     @property
     def pulls(self) -> list[PullRequest]:
         return [issue for issue in self.issues.values() if isinstance(issue, PullRequest)]
+
+
+@dataclass(eq=False)
+class CheckSuite:
+    """All check runs of one App for one commit."""
+
+    id: int
+    repository: Repository
+    app: App
+    head_sha: str
+    head_branch: str | None
+    created_at: datetime
+    updated_at: datetime
+    runs: list["CheckRun"] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class CheckRun:
+    id: int
+    suite: CheckSuite
+    name: str
+    external_id: str = ""
+    details_url: str | None = None
+    status: str = "queued"
+    conclusion: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[Json] = field(default_factory=list)
+    actions: list[Json] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Environment:
+    id: int
+    name: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class Deployment:
+    id: int
+    repository: Repository
+    sha: str
+    ref: str
+    environment: str
+    creator: Account
+    app: App | None
+    created_at: datetime
+    updated_at: datetime
+    task: str = "deploy"
+    payload: Any = None
+    description: str | None = None
+    transient: bool = False
+    production: bool = False
+    statuses: list["DeploymentStatus"] = field(default_factory=list)
+    original_environment: str = ""
+
+    def __post_init__(self) -> None:
+        self.original_environment = self.environment
+
+    @property
+    def state(self) -> str | None:
+        """Of its newest status."""
+        return self.statuses[-1].state if self.statuses else None
+
+
+@dataclass(eq=False)
+class DeploymentStatus:
+    id: int
+    deployment: Deployment
+    state: str
+    environment: str
+    creator: Account
+    app: App | None
+    created_at: datetime
+    description: str = ""
+    log_url: str = ""
+    environment_url: str = ""

@@ -1,7 +1,8 @@
 """What happens to repositories and to what is pushed to them, whoever asks: a person in a test, or a call of the API."""
 
-from emulators.github.errors import custom
-from emulators.github.git import ZERO
+from emulators.github.checks import request_suites
+from emulators.github.errors import ApiError, custom
+from emulators.github.git import ZERO, GitError
 from emulators.github.model import Account, Repository
 from emulators.github.pulls import after_push, head_repository_gone
 from emulators.github.state import GitHub
@@ -65,7 +66,10 @@ def commit(
     """One commit on top of the branch, which begins at the default branch when it is new; the SHA. None deletes a file."""
     git = github.git(repository)
     parent = git.resolve(f"refs/heads/{branch}") or git.resolve(f"refs/heads/{repository.default_branch}")
-    sha = git.commit(parent, files, message, by.login)
+    try:
+        sha = git.commit(parent, files, message, by.login)
+    except GitError as error:
+        raise ApiError(422, f"path contains a malformed path component: {error}") from error
     git.set_ref(f"refs/heads/{branch}", sha)
     observe_push(github, repository, by)
     return sha
@@ -90,6 +94,8 @@ def observe_push(github: GitHub, repository: Repository, by: Account) -> None:
         old, new = before.get(ref, ZERO), now.get(ref, ZERO)
         _tell_of_push(github, repository, ref, old, new, by)
         after_push(github, repository, ref, old, new, by)
+        if ref.startswith("refs/heads/") and new != ZERO:
+            request_suites(github, repository, ref.removeprefix("refs/heads/"), new, by)
 
 
 def _tell_of_push(github: GitHub, repository: Repository, ref: str, old: str, new: str, by: Account) -> None:

@@ -4,12 +4,14 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from emulators.github import apps, issues, operations, pulls
+from emulators.github import apps, checks, issues, operations, pulls
 from emulators.github.model import (
     Account,
     Actor,
     App,
+    CheckRun,
     Comment,
+    Deployment,
     Hook,
     Installation,
     Issue,
@@ -84,6 +86,11 @@ class People:
         if webhook is not None:
             apps.set_webhook(self.github, made, *webhook)
         return made
+
+    @_locked
+    def sign_in(self, login: str) -> None:
+        """Who looks at GitHub's pages from now on."""
+        self.github.signed_in = self.user(login)
 
     @_locked
     def install(
@@ -301,7 +308,41 @@ class People:
         found = self.issue(owner, name, number)
         issues.remove_label(self.github, found, label, self._who(found.repository, by))
 
+    # Checks
+    @_locked
+    def rerequest_check(self, owner: str, name: str, check_run_id: int, by: str) -> None:
+        """Re-run is clicked at one check run."""
+        checks.rerequest(self.github, self.check_run(owner, name, check_run_id), self.user(by))
+
+    @_locked
+    def request_action(self, owner: str, name: str, check_run_id: int, identifier: str, by: str) -> None:
+        """One of the check run's own buttons is clicked."""
+        checks.request_action(self.github, self.check_run(owner, name, check_run_id), identifier, self.user(by))
+
+    @_locked
+    def rerequest_checks(self, owner: str, name: str, check_run_id: int, by: str) -> None:
+        """Re-run all checks is clicked: for the suite that this run is one of."""
+        checks.rerequest_suite(self.github, self.check_run(owner, name, check_run_id).suite, self.user(by))
+
+    @_locked
+    def check_run(self, owner: str, name: str, check_run_id: int) -> CheckRun:
+        for run in self.check_runs(owner, name):
+            if run.id == check_run_id:
+                return run
+        raise KeyError(f"{owner}/{name} has no check run {check_run_id}")
+
     # What people see
+    @_locked
+    def check_runs(self, owner: str, name: str, sha: str | None = None) -> list[CheckRun]:
+        """Of one commit, or of all; oldest first."""
+        suites = self.repository(owner, name).suites.values()
+        return [run for suite in suites if sha in (None, suite.head_sha) for run in suite.runs]
+
+    @_locked
+    def deployments(self, owner: str, name: str) -> list[Deployment]:
+        """Oldest first; their `statuses` too."""
+        return list(self.repository(owner, name).deployments.values())
+
     @_locked
     def comments(self, owner: str, name: str, number: int) -> list[Json]:
         """As the API tells them, oldest first."""

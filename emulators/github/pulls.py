@@ -131,16 +131,22 @@ def merge(github: GitHub, pull: PullRequest, by: Account, sha: str | None = None
     """By a merge commit; its SHA. Raises ApiError (405, 409). The caller then observes the push to the base branch."""
     if sha is not None and sha != pull.head_sha:
         raise ApiError(409, "Head branch was modified. Review and try the merge again.")
-    if pull.state == "closed" or pull.draft:
+    if pull.draft:
+        raise ApiError(405, "Pull Request is still a draft")
+    if pull.state == "closed":
         raise ApiError(405, "Pull Request is not mergeable")
     try_merge(github, pull)
     if pull.merge_commit_sha is None:
         raise ApiError(405, "Pull Request is not mergeable")
     github.git(pull.repository).set_ref(f"refs/heads/{pull.base_ref}", pull.merge_commit_sha)
+    _set_merged(github, pull, by)
+    return pull.merge_commit_sha
+
+
+def _set_merged(github: GitHub, pull: PullRequest, by: Account) -> None:
     pull.merged_at, pull.merged_by = github.now(), by
     _set_state(pull, "closed", github.now())
     github.tell("pull_request", "closed", by, repository=pull.repository, pull=pull)
-    return pull.merge_commit_sha
 
 
 def edit(github: GitHub, pull: PullRequest, by: Account, title: str | None, body: str | None, base: str | None) -> None:
@@ -187,12 +193,18 @@ def _follow_head(github: GitHub, pull: PullRequest, old: str, new: str, by: Acco
     _look_at_head(github, pull)
     pull.updated_at = github.now()
     github.tell("pull_request", "synchronize", by, repository=pull.repository, pull=pull, before=old, after=new)
+    if github.git(pull.repository).count(f"{pull.base_ref}..{pull.head_sha}") == 0:
+        # GitHub closes one that has nothing left to merge.
+        close(github, pull, by)
 
 
 def _follow_base(github: GitHub, pull: PullRequest, new: str, by: Account) -> None:
-    """A base that moves alters neither head nor base SHA; only whether it can be merged."""
+    """A base that moves alters neither head nor base SHA, only whether it can be merged; what it has by now, is merged."""
     if new == ZERO:
         close(github, pull, by)
+    elif github.git(pull.repository).is_ancestor(pull.head_sha, new):
+        pull.merge_commit_sha = new
+        _set_merged(github, pull, by)
     else:
         try_merge(github, pull)
 

@@ -23,7 +23,7 @@ _FIRST_IDS = {"account": 9_000_001, "repository": 700_000_001, "issue": 1_900_00
 _FIRST_IDS |= {"comment": 2_500_000_001, "status": 30_000_000_001, "label": 6_000_000_001, "app": 300_001}
 _FIRST_IDS |= {"installation": 40_000_001, "check_run": 41_000_000_001, "check_suite": 33_000_000_001}
 _FIRST_IDS |= {"deployment": 1_600_000_001, "deployment_status": 3_700_000_001, "reaction": 240_000_001}
-_FIRST_IDS |= {"hook": 450_000_001, "delivery": 100_000_000_001}
+_FIRST_IDS |= {"hook": 450_000_001, "delivery": 100_000_000_001, "environment": 1_200_000_001}
 """As large as GitHub's, and no two kinds alike: whoever takes one id for another finds nothing."""
 
 
@@ -48,6 +48,10 @@ class GitHub:
         """What a token may, and until when (None: for ever)."""
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
+        self.manifest_codes: dict[str, tuple[App, datetime]] = {}
+        """Apps that came to be from a manifest, and when, until somebody fetches their keys."""
+        self.signed_in: Account | None = None
+        """Who looks at GitHub's pages."""
         self.token_lifetime: float = 3600
         """Seconds that the next installation tokens are valid for."""
         self.answers: deque[Answer] = deque(maxlen=MOST_ANSWERS)

@@ -1,7 +1,21 @@
 """The API's routes, each part in a file of its own."""
 
 from emulators.github.calls import Route
-from emulators.github.routes import apps, contents, hooks, issues, pulls, repositories, statuses, users
+from emulators.github.routes import (
+    apps,
+    checks,
+    contents,
+    deployments,
+    hooks,
+    issues,
+    objects,
+    pulls,
+    reactions,
+    repositories,
+    statuses,
+    users,
+)
 
-PARTS = (repositories, pulls, issues, statuses, contents, users, apps, hooks)
+# The last has `/commits/{ref}`, whose ref may hold slashes: it would take what others have below it.
+PARTS = (repositories, pulls, reactions, issues, statuses, users, apps, hooks, checks, deployments, objects, contents)
 ROUTES: list[Route] = [route for part in PARTS for route in part.routes.all]

@@ -3,13 +3,14 @@
 from emulators.github import apps as act
 from emulators.github.calls import Call, Routes
 from emulators.github.errors import not_found
+from emulators.github.manifests import convert
 from emulators.github.model import Installation, Json
 from emulators.github.views.apps import app, installation
 from emulators.github.views.repositories import repository
 from emulators.github.views.scope import time
 
 routes = Routes()
-_ONE = "/app/installations/{installation_id:int}"
+_ONE = "/app/installations/{installation_id:id}"
 
 
 def _installation(call: Call) -> Installation:
@@ -34,6 +35,15 @@ def get_app_by_slug(call: Call) -> Json:
         if found.slug == call.params["slug"]:
             return app(call.scope, found)
     raise not_found()
+
+
+@routes("POST /app-manifests/{code}/conversions", "apps/apps#create-a-github-app-from-a-manifest", status=201)
+def convert_manifest(call: Call) -> Json:
+    """The only time that its secrets are told; the code is all that is asked for."""
+    found = convert(call.github, call.params["code"])
+    secret = None if found.hook is None else found.hook.secret
+    told = {"client_id": found.client_id, "client_secret": found.client_secret}
+    return app(call.scope, found) | told | {"webhook_secret": secret, "pem": found.private_key}
 
 
 @routes("GET /app/installations", "apps/apps#list-installations-for-the-authenticated-app", caller="app")

@@ -55,8 +55,8 @@ def _file(call: Call, entry: Entry, ref: str) -> Json | Raw:
 )
 def put_content(call: Call) -> Json:
     try:
-        data = base64.b64decode(call.need("content"))
-    except binascii.Error:
+        data = base64.b64decode("".join(call.need("content").split()), validate=True)
+    except (binascii.Error, ValueError):
         raise ApiError(422, "content is not valid Base64") from None
     before = _known(call)
     if before is not None:
@@ -72,9 +72,11 @@ def delete_content(call: Call) -> Json:
 
 
 def _known(call: Call) -> Entry | None:
-    """The file as it is. Raises ApiError (409, 422) unless the caller knows that."""
-    git, sha = call.github.git(call.repository), call.text("sha")
-    at = git.resolve(call.text("branch") or call.repository.default_branch)
+    """The file as it is. Raises ApiError (404, 409, 422) unless the caller knows that."""
+    git, sha, branch = call.github.git(call.repository), call.text("sha"), call.text("branch")
+    if branch is not None and f"refs/heads/{branch}" not in call.repository.refs:
+        raise ApiError(404, f"Branch {branch} not found")
+    at = git.resolve(branch or call.repository.default_branch)
     entry = git.entry(at, call.params["path"]) if at else None
     if entry is not None and sha is None:
         raise ApiError(422, 'Invalid request.\n\n"sha" wasn\'t supplied.')
@@ -86,7 +88,7 @@ def _known(call: Call) -> Entry | None:
 def _commit(call: Call, data: bytes | None) -> Json:
     repository, path = call.repository, call.params["path"]
     branch = call.text("branch") or repository.default_branch
-    if any(part in ("", ".", "..", ".git") for part in path.split("/")):
+    if any(part.lower() in ("", ".", "..", ".git") for part in path.split("/")):
         raise ApiError(422, "path contains a malformed path component")
     sha = make_commit(call.github, repository, branch, {path: data}, call.need("message"), call.account)
     entry = None if data is None else call.github.git(repository).entry(sha, path)

@@ -11,7 +11,7 @@ from emulators.github.webhooks import Delivery
 routes = Routes()
 _READ, _WRITE = ("repository_hooks:read",), ("repository_hooks:write",)
 _HOOKS = "/repos/{owner}/{repo}/hooks"
-_ONE = f"{_HOOKS}/{{hook_id:int}}"
+_ONE = f"{_HOOKS}/{{hook_id:id}}"
 
 
 def _hook(call: Call) -> Hook:
@@ -91,9 +91,9 @@ def _delivery(call: Call) -> Delivery:
     raise not_found()
 
 
-@routes("GET /app/hook/deliveries/{delivery_id:int}", "apps/webhooks#get-a-delivery-for-an-app-webhook", caller="app")
+@routes("GET /app/hook/deliveries/{delivery_id:id}", "apps/webhooks#get-a-delivery-for-an-app-webhook", caller="app")
 @routes(
-    f"GET {_ONE}/deliveries/{{delivery_id:int}}",
+    f"GET {_ONE}/deliveries/{{delivery_id:id}}",
     "repos/webhooks#get-a-delivery-for-a-repository-webhook",
     needs=_READ,
     role="admin",
@@ -103,13 +103,13 @@ def get_delivery(call: Call) -> Json:
 
 
 @routes(
-    "POST /app/hook/deliveries/{delivery_id:int}/attempts",
+    "POST /app/hook/deliveries/{delivery_id:id}/attempts",
     "apps/webhooks#redeliver-a-delivery-for-an-app-webhook",
     status=202,
     caller="app",
 )
 @routes(
-    f"POST {_ONE}/deliveries/{{delivery_id:int}}/attempts",
+    f"POST {_ONE}/deliveries/{{delivery_id:id}}/attempts",
     "repos/webhooks#redeliver-a-delivery-for-a-repository-webhook",
     status=202,
     needs=_WRITE,

@@ -45,12 +45,12 @@ def create_pull(call: Call) -> Json:
     return pull_request(call.scope, pull)
 
 
-@routes("GET /repos/{owner}/{repo}/pulls/{number:int}", "pulls/pulls#get-a-pull-request", needs=_READ)
+@routes("GET /repos/{owner}/{repo}/pulls/{number:id}", "pulls/pulls#get-a-pull-request", needs=_READ)
 def get_pull(call: Call) -> Json:
     return pull_request(call.scope, call.pull)
 
 
-@routes("PATCH /repos/{owner}/{repo}/pulls/{number:int}", "pulls/pulls#update-a-pull-request", needs=_WRITE)
+@routes("PATCH /repos/{owner}/{repo}/pulls/{number:id}", "pulls/pulls#update-a-pull-request", needs=_WRITE)
 def update_pull(call: Call) -> Json:
     pull, state = call.pull, call.text("state")
     _need_author_or_writer(call)
@@ -69,7 +69,7 @@ def _need_author_or_writer(call: Call) -> None:
         raise ApiError(403, "Must have admin rights to Repository.")
 
 
-@routes("GET /repos/{owner}/{repo}/pulls/{number:int}/files", "pulls/pulls#list-pull-requests-files", needs=_READ)
+@routes("GET /repos/{owner}/{repo}/pulls/{number:id}/files", "pulls/pulls#list-pull-requests-files", needs=_READ)
 def list_files(call: Call) -> list[Json]:
     pull = call.pull
     files = changes(call.github.git(pull.repository), pull.base_sha, pull.head_sha)[:MOST_FILES]
@@ -77,7 +77,7 @@ def list_files(call: Call) -> list[Json]:
 
 
 @routes(
-    "GET /repos/{owner}/{repo}/pulls/{number:int}/commits", "pulls/pulls#list-commits-on-a-pull-request", needs=_READ
+    "GET /repos/{owner}/{repo}/pulls/{number:id}/commits", "pulls/pulls#list-commits-on-a-pull-request", needs=_READ
 )
 def list_commits(call: Call) -> list[Json]:
     pull = call.pull
@@ -86,7 +86,7 @@ def list_commits(call: Call) -> list[Json]:
 
 
 @routes(
-    "GET /repos/{owner}/{repo}/pulls/{number:int}/merge",
+    "GET /repos/{owner}/{repo}/pulls/{number:id}/merge",
     "pulls/pulls#check-if-a-pull-request-has-been-merged",
     status=204,
     needs=_READ,
@@ -97,7 +97,7 @@ def is_merged(call: Call) -> None:
 
 
 @routes(
-    "PUT /repos/{owner}/{repo}/pulls/{number:int}/merge",
+    "PUT /repos/{owner}/{repo}/pulls/{number:id}/merge",
     "pulls/pulls#merge-a-pull-request",
     needs=("contents:write",),
     role="write",

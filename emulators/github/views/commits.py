@@ -27,6 +27,14 @@ def commit(scope: Scope, repository: Repository, sha: str, whole: bool = False) 
     return shown | (_files(scope, repository, facts) if whole else {})
 
 
+def simple_commit(scope: Scope, repository: Repository, sha: str) -> Json:
+    """As a check suite names its head."""
+    facts = scope.github.git(repository).facts(sha)
+    people = {"author": _signature(facts.author)} | {"committer": _signature(facts.committer)}
+    named = {role: {key: person[key] for key in ("name", "email")} for role, person in people.items()}
+    return {"id": facts.sha, "tree_id": facts.tree, "message": facts.message, "timestamp": facts.committer[2]} | named
+
+
 def file_commit(scope: Scope, repository: Repository, sha: str) -> Json:
     """As the answer to writing a file has it: flat, and without a count of comments."""
     shown = commit(scope, repository, sha)
@@ -140,10 +148,10 @@ def file_content(scope: Scope, repository: Repository, entry: Entry, ref: str, d
     shown = content(scope, repository, entry, ref)
     if shown["type"] == "symlink":
         shown["target"] = data.decode(errors="replace")
-    return shown | {"content": "" if large else _base64(data), "encoding": "none" if large else "base64"}
+    return shown | {"content": "" if large else base64_lines(data), "encoding": "none" if large else "base64"}
 
 
-def _base64(data: bytes) -> str:
+def base64_lines(data: bytes) -> str:
     """In lines of sixty characters, each with its end."""
     text = base64.b64encode(data).decode()
     return "".join(f"{text[at : at + 60]}\n" for at in range(0, len(text), 60))

@@ -8,6 +8,7 @@ from emulators.github.git import ZERO, Git
 from emulators.github.model import Json, Repository
 from emulators.github.views.accounts import simple_user
 from emulators.github.views.apps import installation as installation_view
+from emulators.github.views.checks import check_run, check_suite
 from emulators.github.views.issues import comment, issue, label
 from emulators.github.views.pulls import pull_request
 from emulators.github.views.repositories import repository
@@ -130,6 +131,15 @@ def _named(repositories: list[Repository]) -> list[Json]:
     ]
 
 
+def _check_run(scope: Scope, action: str | None, records: Records) -> Json:
+    told = {"check_run": check_run(scope, records["run"])}
+    return told | {name: records[name] for name in ("requested_action",) if name in records}
+
+
+def _check_suite(scope: Scope, action: str | None, records: Records) -> Json:
+    return {"check_suite": check_suite(scope, records["suite"])}
+
+
 _EVENTS: dict[str, Callable[[Scope, str | None, Records], Json]] = {
     "pull_request": _pull_request,
     "issue_comment": _issue_comment,
@@ -137,6 +147,8 @@ _EVENTS: dict[str, Callable[[Scope, str | None, Records], Json]] = {
     "delete": _ref,
     "push": _push,
     "repository": _repository,
+    "check_run": _check_run,
+    "check_suite": _check_suite,
     "installation": _installation,
     "installation_repositories": _installation_repositories,
 }

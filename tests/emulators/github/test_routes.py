@@ -5,9 +5,11 @@ import re
 import httpx
 import pytest
 
-from emulators.github import GitHubServer, People
+from emulators.github import GitHubServer, People, Webhook
 from emulators.github.routes import ROUTES
 from tests.emulators.github import openapi
+from tests.emulators.github.conftest import client
+from tests.emulators.github.test_apps import jwt_of
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ REPO = "/repos/acme/shop"
 
 
 def ask_for_everything(ada: httpx.Client, people: People, number: int) -> list[httpx.Response]:
-    """One call of each route of increment 1, in an order in which each of them can succeed."""
+    """One call of each other route, in an order in which each of them can succeed."""
     pull, issue = f"{REPO}/pulls/{number}", f"{REPO}/issues/{number}"
     comment = ada.post(f"{issue}/comments", json={"body": "hello"})
     one = f"{REPO}/issues/comments/{comment.json()['id']}"
@@ -88,6 +90,89 @@ def ask_for_everything(ada: httpx.Client, people: People, number: int) -> list[h
     ]
 
 
+def ask_as_app(own: httpx.Client, bot: httpx.Client, sha: str) -> list[httpx.Response]:
+    """One call of each route that is for Apps, or about what they make."""
+    (installation,) = own.get("/app/installations").json()
+    one = f"/app/installations/{installation['id']}"
+    run = bot.post(f"{REPO}/check-runs", json={"name": "preview", "head_sha": sha, "output": OUTPUT})
+    check = f"{REPO}/check-runs/{run.json()['id']}"
+    (delivery, *_) = own.get("/app/hook/deliveries").json()
+    told = f"/app/hook/deliveries/{delivery['id']}"
+    reads = [
+        "/app",
+        "/apps/preview",
+        one,
+        f"{REPO}/installation",
+        "/orgs/acme/installation",
+        "/users/acme/installation",
+    ]
+    reads += ["/app/hook/config", told]
+    checks = [check, f"{check}/annotations", f"{REPO}/commits/{sha}/check-runs"]
+    checks += [f"{REPO}/check-suites/{run.json()['check_suite']['id']}", "/installation/repositories"]
+    return [
+        run,
+        bot.patch(check, json={"conclusion": "success"}),
+        bot.post(f"{check}/rerequest"),
+        *(own.get(path) for path in reads),
+        *(bot.get(path) for path in checks),
+        own.post(f"{told}/attempts"),
+        own.patch("/app/hook/config", json={"secret": "other"}),
+        own.post(f"{one}/access_tokens", json={"repositories": ["shop"]}),
+        bot.delete("/installation/token"),
+        own.put(f"{one}/suspended"),
+        own.delete(f"{one}/suspended"),
+        own.delete(one),
+    ]
+
+
+OUTPUT = {
+    "title": "t",
+    "summary": "s",
+    "annotations": [{"path": "a", "start_line": 1, "end_line": 1, "annotation_level": "notice", "message": "m"}],
+}
+
+
+def ask_for_the_rest(ada: httpx.Client, number: int) -> list[httpx.Response]:
+    """Deployments, reactions, hooks and git's own objects."""
+    deployment = ada.post(f"{REPO}/deployments", json={"ref": "change", "auto_merge": False, "environment": "p"})
+    one = f"{REPO}/deployments/{deployment.json()['id']}"
+    status = ada.post(
+        f"{one}/statuses", json={"state": "success", "description": "d", "environment_url": "https://example.org"}
+    )
+    comment = ada.post(f"{REPO}/issues/{number}/comments", json={"body": "hello"}).json()["id"]
+    places = [f"{REPO}/issues/comments/{comment}/reactions", f"{REPO}/issues/{number}/reactions"]
+    given = [ada.post(place, json={"content": "+1"}) for place in places]
+    hook = ada.post(f"{REPO}/hooks", json={"config": {"url": "http://127.0.0.1:9/"}})
+    tree = ada.get(f"{REPO}/git/trees/change?recursive=1")
+    blob = next(each["sha"] for each in tree.json()["tree"] if each["type"] == "blob")
+    reads = [
+        f"{REPO}/deployments",
+        one,
+        f"{one}/statuses",
+        f"{one}/statuses/{status.json()['id']}",
+        f"{REPO}/environments",
+    ]
+    reads += [f"{REPO}/environments/p", *places, f"{REPO}/git/blobs/{blob}", f"{REPO}/compare/main...change"]
+    reads += [f"{REPO}/hooks", f"{REPO}/hooks/{hook.json()['id']}", "/orgs/acme/members/ada"]
+    return [
+        *(deployment, status, *given, hook, tree),
+        *(ada.get(path) for path in reads),
+        ada.post(f"{REPO}/hooks/{hook.json()['id']}/pings"),
+        *(ada.delete(f"{place}/{each.json()['id']}") for place, each in zip(places, given, strict=True)),
+        ada.delete(one),
+        ada.delete(f"{REPO}/environments/p"),
+    ]
+
+
+def ask_for_deliveries(server: GitHubServer, ada: httpx.Client) -> list[httpx.Response]:
+    (hook,) = ada.get(f"{REPO}/hooks").json()
+    server.github.webhooks.settle()
+    told = f"{REPO}/hooks/{hook['id']}/deliveries"
+    listed = ada.get(told)
+    one = f"{told}/{listed.json()[0]['id']}"
+    return [listed, ada.get(one), ada.post(f"{one}/attempts"), ada.delete(f"{REPO}/hooks/{hook['id']}")]
+
+
 def template(path: str) -> str:
     return re.sub(r"\{\w+(:\w+)?\}", "{}", path)
 
@@ -96,8 +181,36 @@ def test_every_route_answers_as_github_describes_it(
     ada: httpx.Client, people: People, number: int, server: GitHubServer
 ) -> None:
     people.user("bob")
-    answers = ask_for_everything(ada, people, number)
+    app = people.create_app("acme", "Preview", {"checks": "write"}, ["push"], Webhook("http://127.0.0.1:9/"))
+    installation = people.install(app, "acme")
+    server.github.webhooks.settle()
+    sha = people.pull("acme", "shop", number).head_sha
+    with client(server, jwt_of(app)) as own, client(server, people.installation_token(installation)) as bot:
+        answers = ask_as_app(own, bot, sha)
+    answers += ask_for_the_rest(ada, number) + ask_for_deliveries(server, ada) + ask_for_everything(ada, people, number)
     assert [(each.request.method, each.url.path, each.text) for each in answers if each.status_code >= 300] == []
+    assert {(route.method, route.path) for route in ROUTES} - asked(server) == {
+        ("POST", "/app-manifests/{code}/conversions")
+    }
+
+
+def asked(server: GitHubServer) -> set[tuple[str, str]]:
+    """The routes that answered well; the first that fits takes a call."""
+    patterns = [(route, re.compile(_pattern(route.path))) for route in ROUTES]
+    found = set()
+    for answer in server.github.answers:
+        if answer.status < 300:
+            fits = (
+                route for route, pattern in patterns if route.method == answer.method and pattern.fullmatch(answer.path)
+            )
+            route = next(fits)
+            found.add((route.method, route.path))
+    return found
+
+
+def _pattern(path: str) -> str:
+    kinds = {"path": "(.+)", "id": r"(\d+)", None: "([^/]+)"}
+    return re.sub(r"\{\w+(?::(\w+))?\}", lambda found: kinds[found.group(1)], path)
 
 
 NOT_DESCRIBED = {
@@ -111,6 +224,12 @@ NOT_DESCRIBED = {
     ("GET", "/apps/{}"),
     ("GET", "/orgs/{}/installation"),
     ("GET", "/users/{}/installation"),
+    ("POST", "/app-manifests/{}/conversions"),
+    ("DELETE", "/repos/{}/{}/issues/{}/reactions/{}"),
+    ("DELETE", "/repos/{}/{}/issues/comments/{}/reactions/{}"),
+    ("GET", "/repos/{}/{}/check-runs/{}/annotations"),
+    ("POST", "/repos/{}/{}/check-runs/{}/rerequest"),
+    ("GET", "/repos/{}/{}/check-suites/{}"),
 }
 """Routes of ours that GitHub has, but our part of its description doesn't."""
 

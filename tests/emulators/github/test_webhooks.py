@@ -28,7 +28,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def app(people: People, receiver: Receiver) -> App:
-    permissions = {"pull_requests": "write", "checks": "write", "contents": "read"}
+    permissions = {"pull_requests": "write", "contents": "read"}
     return people.create_app("acme", "Preview", permissions, EVENTS, Webhook(receiver.url, SECRET))
 
 
