@@ -226,6 +226,21 @@ async def test_an_app_serves_also_where_it_is_told_to_have_no_permissions() -> N
         await forge.aclose()
 
 
+async def test_a_person_serves_what_they_may_push_to() -> None:
+    rows = [
+        {"id": each, "open_issues_count": 1, "permissions": {"pull": True, "push": each == 5}} for each in (4, 5, 6)
+    ]
+    answers: dict[str, object] = {
+        "/user/repos": rows,
+        "/repositories/5/pulls": [{"number": 3, "head": {"sha": "a" * 40}}],
+    }
+    with stub(lambda handler: reply(handler, 200, json.dumps(answers[handler.path.partition("?")[0]]))) as server:
+        forge = GitHubForge.with_token(server.url, SECRET)
+        assert [(each.key.repository_id, each.key.number) for each in await forge.open_pull_requests()] == [(5, 3)]
+        await forge.aclose()
+        assert len(server.asked) == 2
+
+
 async def test_tokens_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG the library would log a whole answer, and with it the token that it gives away."""
     for name in (None, "github"):

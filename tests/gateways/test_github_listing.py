@@ -8,7 +8,7 @@ import pytest
 from environments.model import PullRequestKey
 from gateways.forge.errors import ForgeUnavailable
 from tests.gateways.forge_worlds import GitHubWorld
-from tests.gateways.github_acts import MARKER, another_repository, as_person, asking, end_tokens, open_one, opened
+from tests.gateways.github_acts import MARKER, another_repository, asking, end_tokens, open_one, opened
 
 
 class TestListing:
@@ -85,15 +85,6 @@ class TestListing:
         github_world.github.github.limits.refuse(times=1, retry_after=0, path=path)
         github_world.close()
         assert await opened(github_world) == {second}
-
-    async def test_of_a_person_what_they_may_push_to(self, github_world: GitHubWorld) -> None:
-        person = f"catalyst-{github_world.owner}"
-        [readable] = another_repository(github_world, "readable")
-        github_world.people.add_collaborator(github_world.owner, "shop", person, "write")
-        github_world.people.add_collaborator(github_world.owner, "readable", person, "read")
-        async with as_person(github_world, person) as forge:
-            assert [each.key for each in await forge.open_pull_requests()] == [github_world.key]
-            assert await forge.pull_request(readable.repository_id, readable.number) is not None
 
 
 class TestLimits:
