@@ -43,6 +43,11 @@ class TestListing:
         github_world.people.close(github_world.owner, "busy", keys[0].number)
         assert await opened(github_world) == {github_world.key, *keys[1:]}
 
+    async def test_the_newest_come_last_so_that_they_move_none_to_another_page(self, github_world: GitHubWorld) -> None:
+        keys = another_repository(github_world, "busy", 3)
+        listed = [each.key for each in await github_world.forge.open_pull_requests()]
+        assert [each for each in listed if each != github_world.key] == keys
+
     async def test_many_repositories(self, github_world: GitHubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("gateways.forge.github_api.PAGE", 2)
         keys = {github_world.key}
