@@ -37,7 +37,7 @@ check: ## lint, types, layers, unit tests
 
 test: check ## start the platform on fresh state (the first time builds it, about 20 minutes), run every test, stop it when all went well
 	.venv/bin/python -m deploy.local up --profile test --fresh
-	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile --no-loadscope-reorder tests/crashes tests/workflows tests/sidecar tests/disorder tests/gateways tests/api tests/replay
+	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 3 --dist loadfile --no-loadscope-reorder tests/crashes tests/workflows tests/sidecar tests/disorder tests/emulators tests/gateways tests/api tests/replay
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -n 4 --dist worksteal -m "not alone" tests/e2e
 	CATALYST_REQUIRE_PLATFORM=1 .venv/bin/pytest -q --durations=8 -m alone tests/e2e
 	.venv/bin/python -m tests.soak --lifecycles 20

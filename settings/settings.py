@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -98,8 +98,44 @@ class GiteaSettings(BaseModel):
 
 
 class GitHubSettings(BaseModel):
+    """Neither App nor token: no GitHub is served."""
+
+    url: str = "https://api.github.com"
+    """Of the API; an Enterprise Server's ends with `/api/v3`."""
+    app_id: str = ""
+    private_key: SecretStr = SecretStr("")
+    """Of the App: PEM, its line ends also written as `\\n`."""
+    private_key_file: Path | None = None
+    """Or the file that GitHub gave away."""
+    token: SecretStr = SecretStr("")
+    """Instead of an App: a personal access token; only its account's comments are edited."""
     webhook_secret: SecretStr = SecretStr("")
     """Empty: GitHub's webhooks are verified against nothing and refused."""
+
+    @field_validator("private_key_file", mode="before")
+    @classmethod
+    def _is_named(cls, path: object) -> object:
+        """Left empty, as in an environment file, it is none."""
+        return path or None
+
+    @model_validator(mode="after")
+    def _is_one_account(self) -> Self:
+        keys = [bool(self.private_key.get_secret_value()), self.private_key_file is not None].count(True)
+        if self.app_id and keys != 1:
+            raise ValueError("an App (app_id) needs its private key: either private_key or private_key_file")
+        if keys and not self.app_id:
+            raise ValueError("a private key needs the id of its App: app_id")
+        if self.app_id and self.token.get_secret_value():
+            raise ValueError("either an App (app_id and its private key) or a token, not both")
+        if not self.url.startswith(("https://", "http://")):
+            raise ValueError("url must be the API's, as https://api.github.com or https://<host>/api/v3")
+        return self
+
+    def read_private_key(self) -> str:
+        """Raises OSError."""
+        if self.private_key_file is not None:
+            return self.private_key_file.read_text()
+        return self.private_key.get_secret_value().replace("\\n", "\n")
 
 
 class IngressSettings(BaseModel):

@@ -12,6 +12,7 @@ from environments.model import PlatformAddress, PlatformImages
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.forge.gitea import GiteaForge
+from gateways.forge.github import GitHubForge
 from gateways.probe.http import HttpProbe
 from gateways.registry.distribution import DistributionRegistry
 from gateways.sidecar.kubernetes import KubernetesSidecars
@@ -20,7 +21,7 @@ from gateways.source.cache import SourceLimits
 from gateways.source.git import GitSource
 from gateways.temporal.owners import TemporalOwners
 from settings.egress import mirrors_of, proxy_of
-from settings.settings import IngressSettings, Settings
+from settings.settings import GitHubSettings, IngressSettings, Settings
 from store.audit import DatabaseAudit
 from store.database import open_database
 from store.index import DatabaseIndex
@@ -59,7 +60,7 @@ async def open_gateways(settings: Settings, traces: TracerProvider) -> AsyncIter
         yield observed_gateways(
             Gateways(
                 cluster=cluster,
-                forges=await _forges(settings, stack),
+                forges=await forges_of(settings, stack),
                 source=GitSource(settings.work_folder, _limits(settings), READ_FILES),
                 builder=BuildKitBuilder(settings.builder.buildctl, settings.builder.address, settings.registry.host),
                 registry=registry,
@@ -107,13 +108,24 @@ def platform_address(ingress: IngressSettings) -> PlatformAddress:
     )
 
 
-async def _forges(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Forge]:
+async def forges_of(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Forge]:
     forges: dict[str, Forge] = {}
     if settings.gitea.url:
         gitea = GiteaForge(settings.gitea.url, settings.gitea.token.get_secret_value())
         stack.push_async_callback(gitea.aclose)
         forges[gitea.name] = gitea
+    github = _github(settings.github)
+    if github is not None:
+        stack.push_async_callback(github.aclose)
+        forges[github.name] = github
     return forges
+
+
+def _github(settings: GitHubSettings) -> GitHubForge | None:
+    if settings.app_id:
+        return GitHubForge.with_app(settings.url, settings.app_id, settings.read_private_key())
+    token = settings.token.get_secret_value()
+    return GitHubForge.with_token(settings.url, token) if token else None
 
 
 def _limits(settings: Settings) -> SourceLimits:

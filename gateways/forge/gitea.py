@@ -4,7 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Literal
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -12,10 +12,8 @@ from activities.protocols import Comment, Credential, GatewayError, OpenPullRequ
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.forge.errors import ForgeGone
 from gateways.forge.gitea_api import GiteaApi, Json
+from gateways.forge.shared import STATUS_CONTEXT, origin, remember, repository_path, shortened
 
-STATUS_CONTEXT = "catalyst/preview"
-MOST_PLACES = 10_000
-"""Where comments and repositories were last, remembered at most; a place is only a guess, and asked for anew when it is wrong."""
 WRITING = frozenset({"write", "admin", "owner"})
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -29,7 +27,7 @@ class GiteaForge:
     name = "gitea"
 
     def __init__(self, base_url: str, token: str, client: httpx.AsyncClient | None = None) -> None:
-        self._origin = _origin(base_url)
+        self._origin = origin(base_url)
         self._token = token
         self._api = GiteaApi(base_url, token, client)
         self._account: Json | None = None
@@ -63,7 +61,7 @@ class GiteaForge:
         known = self._comments.pop((key, marker), None)
         if known is None or not await self._is_edited(known, body):
             known = await self._find_or_make_comment(key, marker, body)
-        _remember(self._comments, (key, marker), known)
+        remember(self._comments, (key, marker), known)
 
     async def _is_edited(self, comment: str, body: str) -> bool:
         """False when it was deleted, or its repository has another name by now: a comment's id is of one repository only."""
@@ -109,7 +107,7 @@ class GiteaForge:
         url: str | None,
     ) -> None:
         """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
-        text = description if len(description) <= MAX_DESCRIPTION else f"{description[: MAX_DESCRIPTION - 1]}…"
+        text = shortened(description, MAX_DESCRIPTION)
         status = {"context": STATUS_CONTEXT, "state": state, "description": text, "target_url": url or ""}
         known = self._paths.pop(key.repository_id, None)
         try:
@@ -121,7 +119,7 @@ class GiteaForge:
             # Renamed since, and another repository may have its name: that one doesn't know the commit.
             path = _path(await self._repository(key.repository_id))
             await self._api.send("POST", f"{path}/statuses/{sha}", status)
-        _remember(self._paths, key.repository_id, path)
+        remember(self._paths, key.repository_id, path)
 
     async def text_file(self, repository_id: int, ref: str, path: str, most_bytes: int) -> str | None:
         """Raises ForgeRefused, ForgeUnavailable."""
@@ -135,7 +133,7 @@ class GiteaForge:
             found = None
         text = _text(found, most_bytes)
         if SHA.fullmatch(ref):
-            _remember(self._texts, known, text)  # what a commit holds never changes
+            remember(self._texts, known, text)  # what a commit holds never changes
         return text
 
     async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...]:
@@ -159,20 +157,20 @@ class GiteaForge:
 
     async def clone_credential(self, repository_id: int, clone_url: str) -> Credential | None:
         """Also for public repositories: a forge, or an owner's visibility, may ask everybody to sign in."""
-        if _origin(clone_url) != self._origin:
+        if origin(clone_url) != self._origin:
             return None
         try:
             repository = await self._repository(repository_id)
         except ForgeGone:
             return None
-        if _repository_path(clone_url) != _repository_path(repository["clone_url"]):
+        if repository_path(clone_url) != repository_path(repository["clone_url"]):
             return None
         return Credential((await self._me())["login"], self._token)
 
     async def _repository(self, repository_id: int) -> Json:
         """By what never changes; remembers where it is. Raises ForgeGone."""
         repository: Json = await self._api.get(f"/repositories/{repository_id}")
-        _remember(self._paths, repository_id, _path(repository))
+        remember(self._paths, repository_id, _path(repository))
         return repository
 
     async def _open_in(self, repository: Json) -> list[OpenPullRequest]:
@@ -199,12 +197,6 @@ class GiteaForge:
         return self._account
 
 
-def _remember(places: dict[Any, Any], what: object, place: str | None) -> None:
-    if len(places) >= MOST_PLACES:
-        places.clear()
-    places[what] = place
-
-
 def _text(found: Any, most_bytes: int) -> str | None:
     """Of Gitea's contents, a list for a folder."""
     if not isinstance(found, dict) or found["type"] != "file" or found["size"] > most_bytes:
@@ -222,19 +214,6 @@ def _names(file: Json) -> list[str]:
 def _path(repository: Json) -> str:
     """Numeric ids are what we keep, but only a repository itself can be asked for by id."""
     return f"/repos/{quote(repository['owner']['login'], safe='')}/{quote(repository['name'], safe='')}"
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:  # a URL that people wrote
-        return "", None, None
-    return parts.scheme, parts.hostname, port
-
-
-def _repository_path(url: str) -> str:
-    return urlsplit(url).path.removesuffix(".git").casefold()
 
 
 def _open(forge: str, repository: Json, found: Json) -> OpenPullRequest:

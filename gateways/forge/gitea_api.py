@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from gateways.forge.errors import ForgeUnavailable, error_from
+from gateways.forge.errors import Answer, ForgeUnavailable, error_from
 
 TIMEOUT_SECONDS = 20.0
 AT_ONCE = 8
@@ -56,7 +56,7 @@ class GiteaApi:
         except httpx.HTTPError as error:
             raise ForgeUnavailable(f"The forge didn't answer {what}: {error or type(error).__name__}") from error
         if not answer.is_success:
-            raise error_from(answer, what)
+            raise error_from(Answer(answer.status_code, answer.headers, answer.text), what)
         return answer
 
 

@@ -19,13 +19,14 @@ import pytest_asyncio
 
 from activities.kinds import ENVIRONMENT
 from activities.protocols import Cluster, GatewayError, Kind, ObjectRef
+from emulators.github import GitHubServer
 from environments.crds import definitions
 from gateways.builder.buildkit import BuildKitBuilder
 from gateways.cluster.fake import InMemoryCluster
 from gateways.cluster.kubernetes import KubernetesCluster
 from gateways.registry.distribution import DistributionRegistry
 from tests.gateways.control_plane import ControlPlane, find_binaries, search_path
-from tests.gateways.forge_worlds import GiteaWorld
+from tests.gateways.forge_worlds import PERMISSIONS, GiteaWorld, GitHubWorld
 from tests.gateways.gitea_server import GiteaProcess, is_built
 from tests.gateways.services import BuildKitProcess, Pusher, RegistryProcess, find_registry, make_base_image
 from tests.missing import missing
@@ -127,6 +128,22 @@ async def gitea_world(gitea: GiteaProcess) -> AsyncIterator[GiteaWorld]:
     yield world
     world.delete_repository()
     world.people.close_connections()
+    await world.forge.aclose()
+
+
+@pytest.fixture(scope="session")
+def github() -> Iterator[GitHubServer]:
+    """Emulated; worlds in it don't meet."""
+    with GitHubServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def github_world(github: GitHubServer) -> AsyncIterator[GitHubWorld]:
+    """An organisation with an App of its own, and in its repository one open pull request, for one test only."""
+    name = f"Catalyst {uuid.uuid4().hex[:8]}"
+    world = GitHubWorld(github, github.people.create_app("catalyst", name, PERMISSIONS))
+    yield world
     await world.forge.aclose()
 
 

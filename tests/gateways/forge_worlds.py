@@ -1,13 +1,16 @@
-"""The forge's contract suite in two worlds: people and what they see, the same on the fake and on a real Gitea."""
+"""The forge's contract suite in three worlds: people and what they see, the same on the fake, a real Gitea and an emulated GitHub."""
 
 import uuid
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from activities.protocols import Forge
+from emulators.github import GitHubServer
+from emulators.github.model import App
 from environments.model import CommitSha, PullRequest, PullRequestKey, Repository
 from gateways.forge.fake import InMemoryForge
 from gateways.forge.gitea import GiteaForge
+from gateways.forge.github import GitHubForge
 from tests.gateways.gitea_server import GiteaProcess
 
 
@@ -18,7 +21,7 @@ class Status(NamedTuple):
 
 
 class World(ABC):
-    """People and what they see, the same on both; one repository with one open pull request."""
+    """People and what they see, the same on all; one repository with one open pull request."""
 
     forge: Forge
     key: PullRequestKey
@@ -169,3 +172,49 @@ class GiteaWorld(World):
         newest = self.people.statuses(self.owner, self.name, sha)[0]
         assert newest["context"] == "catalyst/preview"
         return Status(newest["status"], newest["description"], newest["target_url"])
+
+
+PERMISSIONS = {"contents": "write", "pull_requests": "write", "statuses": "write"}
+"""Of our App."""
+
+
+class GitHubWorld(World):
+    """An organisation that the App is installed on; each world has its own, and so its own rate limit."""
+
+    def __init__(self, github: GitHubServer, app: App, private: bool = True) -> None:
+        self.github, self.app, self.people = github, app, github.people
+        self.owner, self.name = f"acme-{uuid.uuid4().hex[:8]}", "shop"
+        self.people.organization(self.owner, admins=("ada",))
+        repository_id = self.people.create_repository(self.owner, self.name, private=private)
+        self.installation = self.people.install(app, self.owner)
+        self.push()
+        number = self.people.open_pull_request(self.owner, self.name, "change", by="ada")
+        self.key = PullRequestKey(forge="github", repository_id=repository_id, number=number)
+        self.forge: GitHubForge = GitHubForge.with_app(github.api_url, str(app.id), app.private_key)
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        return self.owner, self.name, self.key.number
+
+    def push(self) -> str:
+        return self.people.push(self.owner, self.name, "change", {"page.html": uuid.uuid4().hex})
+
+    def close(self) -> None:
+        self.people.close(*self.place)
+
+    def reopen(self) -> None:
+        self.people.reopen(*self.place)
+
+    def merge(self) -> None:
+        self.people.merge(*self.place)
+
+    def delete_repository(self) -> None:
+        self.people.delete_repository(self.owner, self.name)
+
+    def comments(self) -> list[str]:
+        return [comment["body"] for comment in self.people.comments(*self.place)]
+
+    def status(self, sha: str) -> Status:
+        newest = self.people.statuses(self.owner, self.name, sha)[0]
+        assert newest["context"] == "catalyst/preview"
+        return Status(newest["state"], newest["description"], newest["target_url"])

@@ -1,4 +1,4 @@
-"""Contract of activities.protocols.Forge, on the fake and on a real Gitea."""
+"""Contract of activities.protocols.Forge, on the fake, a real Gitea and an emulated GitHub."""
 
 from typing import Literal
 
@@ -6,17 +6,17 @@ import pytest
 
 from activities.protocols import Comment, ForgeRefused
 from environments.model import CommitSha, PullRequestKey
-from tests.gateways.forge_worlds import FakeWorld, GiteaWorld, Status, World
+from tests.gateways.forge_worlds import FakeWorld, Status, World
 
 MARKER = "<!-- catalyst-preview-deployment -->"
-NOWHERE = PullRequestKey(forge="gitea", repository_id=999_999_999, number=1)
+NOWHERE = PullRequestKey(forge="any", repository_id=999_999_999, number=1)
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "gitea", "github"])
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "fake":
         return FakeWorld()
-    found: GiteaWorld = request.getfixturevalue("gitea_world")
+    found: World = request.getfixturevalue(f"{request.param}_world")
     return found
 
 

@@ -284,5 +284,4 @@ async def test_an_edit_asks_for_nothing_that_is_known() -> None:
     ],
 )
 def test_retry_after(header: str, wait: timedelta | None) -> None:
-    answer = httpx.Response(503, headers={"Retry-After": header})
-    assert retry_after(answer, datetime(2026, 11, 25, 10, 0, 0, tzinfo=UTC)) == wait
+    assert retry_after({"Retry-After": header}, datetime(2026, 11, 25, 10, 0, 0, tzinfo=UTC)) == wait
