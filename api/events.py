@@ -106,8 +106,8 @@ class _Push(BaseModel):
 
 def parse_event(forge: str, event: str, payload: Mapping[str, Any]) -> Event:
     """Never raises: what isn't understood is ignored, with the reason."""
-    if forge == "github":
-        return Ignored(reason="The forge GitHub isn't configured: its webhooks are only counted.")
+    if event == "ping":
+        return Ignored(reason="The forge greets: its webhooks arrive, and their signature is right.")
     try:
         if event == "push":
             return _push(forge, _Push.model_validate(payload))

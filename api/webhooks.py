@@ -22,6 +22,7 @@ router = APIRouter(tags=["webhooks"])
 log = structlog.get_logger()
 
 LONGEST_ID = 200
+NOT_SERVED = Ignored(reason="No GitHub is served: set CATALYST_GITHUB__APP_ID and its key, or CATALYST_GITHUB__TOKEN.")
 
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -70,7 +71,7 @@ async def receive_gitea(request: Request, parts: Parts) -> Receipt:
     openapi_extra=BODY,
 )
 async def receive_github(request: Request, parts: Parts) -> Receipt:
-    """Signed in `X-Hub-Signature-256`. For now stored and counted only."""
+    """Signed in `X-Hub-Signature-256`. Only counted while no GitHub is served (CATALYST_GITHUB__APP_ID or __TOKEN)."""
     secret = parts.settings.github.webhook_secret.get_secret_value()
     return await _receive(request, parts, "github", secret)
 
@@ -141,12 +142,16 @@ async def _store(
     delivery = _header(headers, "delivery")
     if not delivery or len(delivery) > LONGEST_ID:
         delivery = hashlib.sha256(event.encode() + b"\n" + body).hexdigest()
-    parsed = parse_event(forge, event, payload)
+    parsed = parse_event(forge, event, payload) if _is_served(parts, forge) else NOT_SERVED
     reason = parsed.reason if isinstance(parsed, Ignored) else None
     is_new = await parts.deliveries.add(forge, delivery, event, body, ignored=reason, traceparent=current_traceparent())
     status: Literal["stored", "ignored", "duplicate"] = "duplicate" if not is_new else "ignored" if reason else "stored"
     log.info("webhook", forge=forge, webhook=event, delivery=delivery, status=status)
     return Receipt(delivery=delivery, status=status, reason=reason or "")
+
+
+def _is_served(parts: ApiParts, forge: str) -> bool:
+    return forge != "github" or parts.settings.github.is_served
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

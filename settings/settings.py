@@ -131,6 +131,11 @@ class GitHubSettings(BaseModel):
             raise ValueError("url must be the API's, as https://api.github.com or https://<host>/api/v3")
         return self
 
+    @property
+    def is_served(self) -> bool:
+        """Whether there is an account to ask GitHub with."""
+        return bool(self.app_id or self.token.get_secret_value())
+
     def read_private_key(self) -> str:
         """Raises OSError."""
         if self.private_key_file is not None:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from activities.protocols import Credential, OpenPullRequest
+from activities.protocols import Comment, Credential, OpenPullRequest, Reaction
 from environments.model import CommitSha, PullRequest, PullRequestKey
 from gateways.forge.errors import ForgeGone
 from gateways.forge.github_accounts import Accounts, GitHubApp, PersonalAccount, in_repository
@@ -70,6 +70,17 @@ class GitHubForge:
     async def put_comment(self, key: PullRequestKey, marker: str, body: str) -> None:
         """Raises ForgeGone, ForgeRefused, ForgeUnavailable. Not safe against itself: one write in flight (design: rule 8)."""
         await self._in(key.repository_id, lambda caller: self._comments.put(caller, key, marker, body))
+
+    async def comment(self, key: PullRequestKey, comment: int) -> Comment | None:
+        """Raises ForgeRefused, ForgeUnavailable."""
+        try:
+            return await self._in(key.repository_id, lambda caller: self._comments.read(caller, key, comment))
+        except ForgeGone:
+            return None
+
+    async def react(self, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+        await self._in(key.repository_id, lambda caller: self._comments.react(caller, key, comment, reaction))
 
     async def put_status(
         self,

@@ -3,11 +3,12 @@
 import hashlib
 from typing import NamedTuple
 
+from activities.protocols import Comment, Reaction
 from environments.model import PullRequestKey
 from gateways.forge.errors import ForgeGone
 from gateways.forge.github_accounts import Accounts
 from gateways.forge.github_api import Caller, GitHubApi, Json
-from gateways.forge.github_reading import root_of
+from gateways.forge.github_reading import GHOST, root_of
 from gateways.forge.shared import remember
 
 
@@ -31,6 +32,19 @@ class Comments:
             ours = await self._find_or_make(caller, key, marker, body)
             known = _Place(ours["id"], b"")
         remember(self._places, (key, marker), known._replace(body=_digest(body)))
+
+    async def read(self, caller: Caller, key: PullRequestKey, comment: int) -> Comment | None:
+        """Raises ForgeGone where there is none of that id; None: it is of another pull request."""
+        found = await self._api.get(caller, f"{root_of(key.repository_id)}/issues/comments/{comment}")
+        if found["issue_url"].rpartition("/")[2] != str(key.number):
+            return None
+        author = (found["user"] or {}).get("login", GHOST)
+        me = await self._accounts.login()
+        return Comment(author, found["body"] or "", is_ours=author.casefold() == me.casefold())
+
+    async def react(self, caller: Caller, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+        path = f"{root_of(key.repository_id)}/issues/comments/{comment}/reactions"
+        await self._api.send(caller, "POST", path, {"content": reaction})
 
     async def _is_kept(self, caller: Caller, key: PullRequestKey, known: _Place, body: str) -> bool:
         """False when it was deleted."""

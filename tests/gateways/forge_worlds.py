@@ -214,6 +214,22 @@ class GitHubWorld(World):
     def comments(self) -> list[str]:
         return [comment["body"] for comment in self.people.comments(*self.place)]
 
+    def write(self, body: str) -> tuple[int, str]:
+        ada = self.logins()[0]
+        return self.people.comment(*self.place, body, by=ada), ada
+
+    def reactions(self, comment: int) -> list[str]:
+        return [each.content for each in self.people.issue(*self.place).comments[comment].reactions]
+
+    def write_base(self, path: str, text: str) -> str:
+        return self.people.push(self.owner, self.name, "main", {path: text})
+
+    def logins(self) -> tuple[str, str]:
+        writer, reader = f"ada-{uuid.uuid4().hex[:8]}", f"eve-{uuid.uuid4().hex[:8]}"
+        self.people.add_collaborator(self.owner, self.name, writer, "write")
+        self.people.add_collaborator(self.owner, self.name, reader, "read")
+        return writer, reader
+
     def status(self, sha: str) -> Status:
         newest = self.people.statuses(self.owner, self.name, sha)[0]
         assert newest["context"] == "catalyst/preview"
