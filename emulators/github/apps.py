@@ -1,5 +1,6 @@
 """GitHub Apps: registered, installed, and given tokens."""
 
+import functools
 import re
 import secrets
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ def create_app(github: GitHub, owner: Account, name: str, permissions: dict[str,
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if any(app.slug == slug for app in github.apps.values()):
         raise custom("App", "Name has already been taken")
-    private_key, public_key = _key_pair()
+    private_key, public_key = _key_pair(len(github.apps))
     app = App(
         github.id("app"),
         slug,
@@ -47,8 +48,10 @@ def set_webhook(github: GitHub, app: App, url: str, secret: str | None) -> None:
     ping(github, app.hook, app.owner, None)
 
 
-def _key_pair() -> tuple[str, str]:
-    """PEM, private and public."""
+@functools.cache
+def _key_pair(number: int) -> tuple[str, str]:
+    """PEM, private and public: one for each App of a GitHub. A key takes seconds on a busy machine, and every test wants one:
+    the first App of the next GitHub of this process has the same as the first of this one."""
     key = rsa.generate_private_key(65537, KEY_BITS)
     pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
     private = key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, none)

@@ -1,13 +1,15 @@
 """Repositories over HTTP: git's own http-backend, behind GitHub's names, credentials and refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from emulators.github.auth import actor_of
 from emulators.github.errors import ApiError, Moved
@@ -86,6 +88,23 @@ def _redirect(request: Request, found: Repository) -> Response:
     return RedirectResponse(f"/{found.full_name}{suffix}/{rest}?{request.url.query}", 301)
 
 
+class _Streamed(Response):
+    """Starlette's own StreamingResponse listens for the end of the request meanwhile, and so takes pieces of a push that
+    git has not read yet: it answers before it has read all."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], status: int, headers: dict[str, str]) -> None:
+        self.status_code, self.background = status, None
+        self._chunks = chunks
+        self.raw_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with contextlib.aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 async def _serve(github: GitHub, request: Request, granted: _Granted) -> Response:
     environment = _environment(request, granted)
     pipe = asyncio.subprocess.PIPE
@@ -99,7 +118,7 @@ async def _serve(github: GitHub, request: Request, granted: _Granted) -> Respons
         return PlainTextResponse("git http-backend gave no answer", 500)
     headers = dict(line.split(": ", 1) for line in head.strip().split("\r\n"))
     status = int(headers.pop("Status", "200 OK").split()[0])
-    return StreamingResponse(_content(github, granted, backend, feeding), status, headers)
+    return _Streamed(_content(github, granted, backend, feeding), status, headers)
 
 
 def _environment(request: Request, granted: _Granted) -> dict[str, str]:
@@ -132,14 +151,14 @@ async def _feed(request: Request, backend: asyncio.subprocess.Process) -> None:
                 break
             backend.stdin.write(chunk)
             await backend.stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError, ClientDisconnect):
         pass
     backend.stdin.close()
 
 
 async def _content(
     github: GitHub, granted: _Granted, backend: asyncio.subprocess.Process, feeding: asyncio.Task[None]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """What a push changed is known before the answer ends: who pushed can ask the API at once."""
     assert backend.stdout is not None
     try:

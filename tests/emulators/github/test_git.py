@@ -1,6 +1,8 @@
 """git itself, unmodified, against the emulator."""
 
+import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -41,6 +43,34 @@ def test_a_push_moves_the_pull_request_and_its_refs(server: GitHubServer, people
     assert told.split() == [sha, f"refs/pull/{number}/head"]
     pushes = [records for event, _, records in server.github.events if event == "push"]
     assert (pushes[-1]["after"], pushes[-1]["sender"].login) == (sha, "ada")
+
+
+def test_a_large_push_arrives_whole(server: GitHubServer, people: People, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    git(tmp_path, "clone", "--quiet", address(server, "acme/shop.git", people.token("ada")), "here")
+    (here / "large").write_bytes(random.Random(7).randbytes(8 * 1024 * 1024))
+    sha = commit(here, {"small": "x"})
+    git(here, "push", "--quiet", "origin", "main")
+    git(tmp_path, "clone", "--quiet", address(server, "acme/shop.git"), "again")
+    assert git(tmp_path / "again", "rev-parse", "HEAD") == sha
+    assert (tmp_path / "again" / "large").read_bytes() == (here / "large").read_bytes()
+
+
+def test_pushes_at_once_all_arrive(server: GitHubServer, people: People, tmp_path: Path) -> None:
+    url = address(server, "acme/shop.git", people.token("ada"))
+
+    def push(name: str) -> str:
+        git(tmp_path, "clone", "--quiet", url, name)
+        sha = commit(tmp_path / name, {name: name})
+        git(tmp_path / name, "push", "--quiet", "origin", f"HEAD:refs/heads/{name}")
+        return sha
+
+    names = ["a", "b", "c", "d"]
+    with ThreadPoolExecutor(4) as pool:
+        shas = list(pool.map(push, names))
+    assert [people.repository("acme", "shop").refs[f"refs/heads/{name}"] for name in names] == shas
+    pushes = [records["after"] for event, _, records in server.github.events if event == "push"]
+    assert sorted(pushes[-4:]) == sorted(shas)
 
 
 def test_a_commit_is_fetched_by_its_sha(server: GitHubServer, people: People, tmp_path: Path) -> None:

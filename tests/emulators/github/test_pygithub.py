@@ -57,6 +57,62 @@ def test_a_pull_request_closes_when_its_branch_is_deleted(shop: Repository, peop
         shop.get_pull(number).edit(state="open")
 
 
+def test_a_draft_is_not_merged(shop: Repository, people: People) -> None:
+    number = people.open_pull_request("acme", "shop", "change", draft=True)
+    with pytest.raises(GithubException, match="still a draft") as refused:
+        shop.get_pull(number).merge()
+    assert refused.value.status == 405
+    people.set_draft("acme", "shop", number, draft=False)
+    assert shop.get_pull(number).merge().merged
+
+
+def test_what_is_pushed_to_the_base_is_merged(shop: Repository, people: People) -> None:
+    number = people.open_pull_request("acme", "shop", "change")
+    people.force_push("acme", "shop", "main", people.pull("acme", "shop", number).head_sha, by="ada")
+    pull = shop.get_pull(number)
+    assert (pull.state, pull.merged, pull.merged_by.login) == ("closed", True, "ada")
+
+
+def test_a_pull_request_with_nothing_left_is_closed(shop: Repository, people: People) -> None:
+    number = people.open_pull_request("acme", "shop", "change")
+    people.force_push("acme", "shop", "change", people.repository("acme", "shop").refs["refs/heads/main"])
+    assert (shop.get_pull(number).state, shop.get_pull(number).merged) == ("closed", False)
+
+
+def test_a_conflict_cannot_be_merged(shop: Repository, people: People) -> None:
+    number = people.open_pull_request("acme", "shop", "change")
+    people.push("acme", "shop", "main", {"page.html": "other\n"})
+    pull = shop.get_pull(number)
+    assert (pull.mergeable, pull.mergeable_state) == (False, "dirty")
+    with pytest.raises(GithubException, match="not mergeable"):
+        pull.merge()
+
+
+def test_another_head_than_was_looked_at_is_not_merged(shop: Repository, people: People) -> None:
+    pull = shop.get_pull(people.open_pull_request("acme", "shop", "change"))
+    people.push("acme", "shop", "change", {"page.html": "newer\n"})
+    with pytest.raises(GithubException, match="Head branch was modified") as refused:
+        pull.merge(sha=pull.head.sha)
+    assert refused.value.status == 409
+
+
+def test_lists_of_pull_requests_are_filtered_and_sorted(shop: Repository, people: People) -> None:
+    people.push("acme", "shop", "release", {"x": "x"})
+    people.push("acme", "shop", "other", {"y": "y"})
+    first = people.open_pull_request("acme", "shop", "change")
+    second = people.open_pull_request("acme", "shop", "other", base="release")
+    people.edit_pull_request("acme", "shop", first, base="release")
+    people.close("acme", "shop", second)
+
+    def numbers(**asked: str) -> list[int]:
+        return [pull.number for pull in shop.get_pulls(**asked)]
+
+    assert numbers() == [first] and numbers(state="all") == [second, first] and numbers(state="closed") == [second]
+    assert numbers(state="all", direction="asc") == [first, second]
+    assert numbers(head="acme:change") == [first] and numbers(head="eve:change") == []
+    assert numbers(base="main") == [] and numbers(base="release") == [first]
+
+
 def test_what_cannot_be_opened_is_refused_in_githubs_words(shop: Repository, people: People) -> None:
     people.open_pull_request("acme", "shop", "change")
     with pytest.raises(GithubException, match="A pull request already exists for acme:change") as second:
