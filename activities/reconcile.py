@@ -1,7 +1,7 @@
 """Open pull requests, Environment resources and labelled namespaces against living workflows."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -50,6 +50,7 @@ class ReconcileActivities:
             done = [
                 await self._each(self._pull_request(each, resources) for each in opened.values()),
                 await self._each(self._preview(each, opened, asked) for each in resources),
+                await self._each(self._over(each) for each in await self._unlisted(opened, asked)),
                 await self._each(self._environment(key) for key in _keys(resources, namespaces)),
             ]
             await self.leaks.look()
@@ -79,6 +80,20 @@ class ReconcileActivities:
             return False
         environment = _key(resource)
         return await self.owners.wake_pull_request(key, "look", BY, may_start=True, environment=environment)
+
+    async def _unlisted(
+        self, opened: Mapping[PullRequestKey, OpenPullRequest], asked: set[str]
+    ) -> Sequence[PullRequestKey]:
+        """Whose workflows run, and which the forge doesn't list as open: stopped or refused ones have no resource to be found by."""
+        try:
+            running = await self.owners.running_pull_requests()
+        except GatewayError as error:
+            activity.logger.warning("running workflows could not be listed: %s", error)
+            return []
+        return [key for key in running if key.forge in asked and key not in opened]
+
+    async def _over(self, key: PullRequestKey) -> bool:
+        return await self.owners.wake_pull_request(key, "look", BY, may_start=False)
 
     async def _environment(self, key: EnvironmentKey) -> bool:
         if await self.owners.runs(environment_workflow_id(key)):

@@ -1,5 +1,6 @@
 """The workflows themselves."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from activities.protocols.failure import GatewayError
@@ -41,6 +42,10 @@ class Owners(Protocol):
 
     async def runs(self, workflow_id: str) -> bool:
         """By Describe of its id, never by visibility, which lags (design: rule 3)."""
+        ...
+
+    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+        """Those whose workflows run. By visibility, which lags by seconds: good for finding what was missed, never for deciding."""
         ...
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:

@@ -1,10 +1,11 @@
 """Workflows in memory: which run, and what they were told, with controls for tests."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from activities.protocols import GatewayError, OwnerGone, OwnerRefused
 from environments.model import EnvironmentKey, PullRequestKey
-from environments.names import environment_workflow_id, pull_request_workflow_id
+from environments.names import environment_workflow_id, parse_pull_request_workflow_id, pull_request_workflow_id
 from environments.work import Request, Sighting
 from gateways.faking import Controls
 
@@ -62,6 +63,11 @@ class InMemoryOwners(Controls):
     async def runs(self, workflow_id: str) -> bool:
         await self.enter("runs", workflow_id)
         return workflow_id in self.running
+
+    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+        await self.enter("list", "")
+        found = [parse_pull_request_workflow_id(each) for each in sorted(self.running)]
+        return [key for key in found if key is not None]
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
         return await self._ask(_id(key), update, request)

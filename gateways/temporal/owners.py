@@ -17,7 +17,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.protocols import GatewayError, OwnerGone, OwnerRefused
 from environments.model import EnvironmentKey, PullRequestKey
-from environments.names import environment_workflow_id, pull_request_workflow_id
+from environments.names import (
+    environment_workflow_id,
+    parse_pull_request_workflow_id,
+    pull_request_workflow_id,
+)
 from environments.work import Request, Sighting
 from gateways.temporal.connection import connect_temporal
 from workflows.environment import EnvironmentWorkflow
@@ -91,6 +95,18 @@ class TemporalOwners:
         except OwnerGone:
             return False
         return found.status is WorkflowExecutionStatus.RUNNING
+
+    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+        query = (
+            f"WorkflowType = '{PullRequestWorkflow.__name__}' AND ExecutionStatus = 'Running' "
+            f"AND TaskQueue = '{self.task_queue}'"
+        )
+        async with _temporal("the list of what runs"):
+            found = [
+                parse_pull_request_workflow_id(each.id)
+                async for each in self.client.list_workflows(query, rpc_timeout=CALL)
+            ]
+        return [key for key in found if key is not None]
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
         return await self._ask(pull_request_workflow_id(key), update, request)

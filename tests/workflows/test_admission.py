@@ -95,6 +95,19 @@ class TestRules:
         await preview.is_over()
 
 
+async def test_one_without_an_environment_that_was_closed_unheard_ends_all_the_same(world: World) -> None:
+    """Nothing in the cluster leads to it: found by `make soak`, where one stayed for ten minutes."""
+    preview = await world.open()
+    await preview.becomes(Phase.READY, A)
+    await ask(preview, "close")
+    await preview.comment_says("Stopped by ada")
+    await preview.is_gone()
+    world.forge.close(preview.key)
+    await world.until_listed(preview)
+    await world.reconcile()
+    await preview.is_over()
+
+
 class TestForks:
     async def test_nothing_of_it_is_touched_before_that_very_commit_is_approved(self, world: World) -> None:
         preview = ruled(world, "", head_repository_id=FORK)

@@ -90,6 +90,8 @@ async def api_beside(world: World, folder: Path) -> AsyncIterator[int]:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(create_app(parts), log_level="warning"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
         yield int(listener.getsockname()[1])
         server.should_exit = True
         await serving
@@ -192,7 +194,7 @@ async def test_a_webhook_that_was_lost_is_made_up_for(place: Place) -> None:
     sha = place.push()
     place.webhooks.lose(1, "pull_request")
     preview = place.open()
-    place.webhooks.settle()
+    await asyncio.to_thread(place.webhooks.settle)
     assert not place.comments(preview)
     await place.world.reconcile()
     await preview.becomes(Phase.READY, sha)

@@ -183,6 +183,12 @@ class World:
         if old is not None:
             await ends(old.aclose(), "the replaced worker's shutdown")
 
+    async def until_listed(self, preview: "Preview") -> None:
+        """Temporal's visibility lags a moment."""
+        async with asyncio.timeout(self.patience_seconds):
+            while preview.key not in await self.owners.running_pull_requests():
+                await asyncio.sleep(self.look_seconds)
+
     async def reconcile(self) -> None:
         await self.client.execute_workflow(
             ReconcileWorkflow.run, id=f"reconcile-{uuid.uuid4()}", task_queue=self.task_queue
