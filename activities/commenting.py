@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.errors import gateway_errors
 from activities.lateness import refuse_if_late
-from activities.protocols import Audit, Comment, Forge, Logs
+from activities.protocols import Audit, Comment, Forge, ForgeRefused, Logs, Reaction
 from environments.comment_commands import Command, Mistake, parse, row_of
 from environments.comment_commands.commands import Approve, ShowHelp, ShowLogs, ShowStatus
 from environments.comment_commands.replies import (
@@ -50,8 +50,7 @@ class CommentActivities:
             return HeardComment()
         commands = tuple(each for each in found if not isinstance(each, Mistake))
         permitted = await self._permitted(forge, work.pull_request, comment, commands)
-        refuse_if_late()
-        await forge.react(work.pull_request, work.comment, "eyes")
+        await _mark(forge, work.pull_request, work.comment, "eyes")
         return HeardComment(
             by=comment.author,
             commands=tuple(each for each in commands if each in permitted),
@@ -70,8 +69,7 @@ class CommentActivities:
             refuse_if_late()
             await forge.put_comment(key, reply_marker(answer.comment), text)
         if all(isinstance(each, Done | Help | Status | LogAnswer) for each in results):
-            refuse_if_late()
-            await forge.react(key, answer.comment, "+1")
+            await _mark(forge, key, answer.comment, "+1")
 
     async def _permitted(
         self, forge: Forge, key: PullRequestKey, comment: Comment, commands: Sequence[Command]
@@ -122,6 +120,15 @@ class CommentActivities:
             if text := self.logs.tail(log, LOG_LINES):
                 return LogAnswer(command=command, name=log.rpartition("/")[2], text=text)
         return LogAnswer(command=command, name="")
+
+
+async def _mark(forge: Forge, key: PullRequestKey, comment: int, reaction: Reaction) -> None:
+    """Forges can be set up to take other reactions, or none: no command fails for that."""
+    refuse_if_late()
+    try:
+        await forge.react(key, comment, reaction)
+    except ForgeRefused as error:
+        activity.logger.warning("the comment %s has no %s of ours: %s", comment, reaction, error)
 
 
 def _view(told: PullRequestReport) -> CommentView:

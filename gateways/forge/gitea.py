@@ -33,7 +33,7 @@ class GiteaForge:
         self._account: Json | None = None
         self._paths: dict[int, str] = {}
         self._comments: dict[tuple[PullRequestKey, str], str] = {}
-        self._texts: dict[tuple[int, str, str, int], str | None] = {}
+        self._texts: dict[tuple[int, str, str, int], str] = {}
         """By repository, commit, path and limit."""
 
     async def aclose(self) -> None:
@@ -123,18 +123,24 @@ class GiteaForge:
 
     async def text_file(self, repository_id: int, ref: str, path: str, most_bytes: int) -> str | None:
         """Raises ForgeRefused, ForgeUnavailable."""
-        known = (repository_id, ref, path, most_bytes)
+        known, is_commit = (repository_id, ref, path, most_bytes), SHA.fullmatch(ref) is not None
         if known in self._texts:
             return self._texts[known]
-        try:
-            repository = await self._repository(repository_id)
-            found = await self._api.get(f"{_path(repository)}/contents/{quote(path)}?{urlencode({'ref': ref})}")
-        except ForgeGone:
-            found = None
-        text = _text(found, most_bytes)
-        if SHA.fullmatch(ref):
+        # Where the repository was a moment ago, when it was looked at; whoever took that name since has no such commit.
+        where = self._paths.get(repository_id) if is_commit else None
+        text = await self._text_at(
+            repository_id, where, f"/contents/{quote(path)}?{urlencode({'ref': ref})}", most_bytes
+        )
+        if is_commit and text is not None:
             remember(self._texts, known, text)  # what a commit holds never changes
         return text
+
+    async def _text_at(self, repository_id: int, where: str | None, path: str, most_bytes: int) -> str | None:
+        try:
+            where = where or _path(await self._repository(repository_id))
+            return _text(await self._api.get(f"{where}{path}"), most_bytes)
+        except ForgeGone:
+            return None
 
     async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...]:
         """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from activities.protocols import GatewayError
+from activities.protocols import ForgeRefused, GatewayError
 from environments.comment_commands.replies import reply_marker
 from environments.model import CommitSha, Phase
 from environments.work import CommentRequest
@@ -150,3 +150,13 @@ async def test_an_approval_of_a_commit_that_was_not_seen_yet(world: World) -> No
     again = await write(preview, f"/preview approve {B}")
     await is_done(preview, again)
     await preview.becomes(Phase.READY, CommitSha(B))
+
+
+async def test_a_forge_that_takes_no_reactions(world: World) -> None:
+    preview = await world.open()
+    await preview.becomes(Phase.READY, A)
+    world.forge.fail_next("react", ForgeRefused("No such reaction here."), times=2)
+    comment = await write(preview, "/preview retry\n/preview status")
+    await is_answered(preview, comment, "Ready")
+    assert comment not in world.forge.reactions
+    assert (await preview.snapshot()).state.wishes.retry == 1
