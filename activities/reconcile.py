@@ -1,7 +1,7 @@
 """Open pull requests, Environment resources and labelled namespaces against living workflows."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -11,8 +11,9 @@ from activities.errors import gateway_errors
 from activities.heartbeats import heartbeats
 from activities.kinds import ENVIRONMENT, NAMESPACE
 from activities.leaks import Leaks
-from activities.protocols import Cluster, Forge, GatewayError, OpenPullRequest, Owners
+from activities.protocols import Cluster, Forge, GatewayError, OpenPullRequest, Owners, RunningPullRequest
 from environments import labels
+from environments.messages import is_refusal
 from environments.model import EnvironmentKey, KubernetesObject, NamespaceName, PullRequestKey
 from environments.names import environment_workflow_id, pull_request_workflow_id
 from environments.work import Reconciled, Request
@@ -47,10 +48,13 @@ class ReconcileActivities:
             found = await asyncio.gather(*(self._open(name, forge) for name, forge in self.forges.items()))
             opened = {each.key: each for part in found if part is not None for each in part}
             asked = {name for name, part in zip(self.forges, found, strict=True) if part is not None}
+            running = await self._running()
+            unlisted = [key for key in running if key.forge in asked and key not in opened]
             done = [
-                await self._each(self._pull_request(each, resources) for each in opened.values()),
+                await self._each(self._pull_request(each, resources, running) for each in opened.values()),
                 await self._each(self._preview(each, opened, asked) for each in resources),
-                await self._each(self._over(each) for each in await self._unlisted(opened, asked)),
+                # Stopped or refused ones have no resource to be found by.
+                await self._each(self._over(key) for key in unlisted),
                 await self._each(self._environment(key) for key in _keys(resources, namespaces)),
             ]
             await self.leaks.look()
@@ -64,10 +68,16 @@ class ReconcileActivities:
             activity.logger.warning("the forge %s could not be asked for its open pull requests: %s", name, error)
             return None
 
-    async def _pull_request(self, opened: OpenPullRequest, resources: Iterable[KubernetesObject]) -> bool:
-        """An open one has a workflow, which knows its newest commit."""
+    async def _pull_request(
+        self,
+        opened: OpenPullRequest,
+        resources: Iterable[KubernetesObject],
+        running: Mapping[PullRequestKey, RunningPullRequest],
+    ) -> bool:
+        """An open one has a workflow, which knows its newest commit: serves it, or said why not."""
         runs = await self.owners.runs(pull_request_workflow_id(opened.key))
-        if runs and opened.head_sha in _commits_of(opened.key, resources):
+        is_served = opened.head_sha in _commits_of(opened.key, resources)
+        if runs and (is_served or _is_refused(opened, running.get(opened.key))):
             return False
         return await self.owners.wake_pull_request(opened.key, "look", BY, may_start=True)
 
@@ -81,16 +91,12 @@ class ReconcileActivities:
         environment = _key(resource)
         return await self.owners.wake_pull_request(key, "look", BY, may_start=True, environment=environment)
 
-    async def _unlisted(
-        self, opened: Mapping[PullRequestKey, OpenPullRequest], asked: set[str]
-    ) -> Sequence[PullRequestKey]:
-        """Whose workflows run, and which the forge doesn't list as open: stopped or refused ones have no resource to be found by."""
+    async def _running(self) -> Mapping[PullRequestKey, RunningPullRequest]:
         try:
-            running = await self.owners.running_pull_requests()
+            return {each.key: each for each in await self.owners.running_pull_requests()}
         except GatewayError as error:
             activity.logger.warning("running workflows could not be listed: %s", error)
-            return []
-        return [key for key in running if key.forge in asked and key not in opened]
+            return {}
 
     async def _over(self, key: PullRequestKey) -> bool:
         return await self.owners.wake_pull_request(key, "look", BY, may_start=False)
@@ -113,6 +119,11 @@ class ReconcileActivities:
                     return False
 
         return sum(await asyncio.gather(*(one(call) for call in calls)))
+
+
+def _is_refused(opened: OpenPullRequest, running: RunningPullRequest | None) -> bool:
+    """For a reason that looking again each minute doesn't change."""
+    return running is not None and running.sha == opened.head_sha and is_refusal(running.phase)
 
 
 def _keys(resources: Iterable[KubernetesObject], namespaces: Iterable[KubernetesObject]) -> list[EnvironmentKey]:

@@ -141,6 +141,11 @@ def standing_of(view: CommentView) -> Standing:
     return UPDATING if _is_behind(view) and phase not in ENDED else PHASES[phase]
 
 
+def is_refusal(reason: str) -> bool:
+    """Whether that is the reason of a "no" that stays one until somebody changes something; a phase is none."""
+    return bool(reason) and reason not in {*Phase, *FOR_A_WHILE, *IN_THE_WAY, *OVER}
+
+
 def duration(span: timedelta) -> str:
     """`3.4 s`, `42 s`, `2 min 5 s`, `1 h 10 min`."""
     seconds = max(0.0, span.total_seconds())

@@ -17,7 +17,7 @@ from activities.protocols.failure import GatewayError
 from activities.protocols.forge import Comment, Credential, Forge, ForgeRefused, OpenPullRequest, Reaction
 from activities.protocols.images import Builder, BuildFailed, BuildRequest, Registry
 from activities.protocols.logs import Logs, LogWriter
-from activities.protocols.owners import OwnerGone, OwnerRefused, Owners
+from activities.protocols.owners import OwnerGone, OwnerRefused, Owners, RunningPullRequest
 from activities.protocols.probe import Answer, Probe
 from activities.protocols.records import Audit, Index, IndexRow
 from activities.protocols.sidecars import (
@@ -68,6 +68,7 @@ __all__ = [
     "PushRefused",
     "Reaction",
     "Registry",
+    "RunningPullRequest",
     "SidecarGone",
     "SidecarNews",
     "Sidecars",

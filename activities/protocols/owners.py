@@ -1,7 +1,7 @@
 """The workflows themselves."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from activities.protocols.failure import GatewayError
 from environments.model import EnvironmentKey, PullRequestKey
@@ -18,6 +18,16 @@ class OwnerGone(GatewayError):
     """No such workflow runs: its pull request is over, or was never seen."""
 
     retryable = False
+
+
+class RunningPullRequest(NamedTuple):
+    """As its workflow shows it in Temporal's own UI."""
+
+    key: PullRequestKey
+    sha: str = ""
+    """The head that it last told of; empty: none yet."""
+    phase: str = ""
+    """Of its environment; without one, the reason why there is none."""
 
 
 class Owners(Protocol):
@@ -44,7 +54,7 @@ class Owners(Protocol):
         """By Describe of its id, never by visibility, which lags (design: rule 3)."""
         ...
 
-    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+    async def running_pull_requests(self) -> Sequence[RunningPullRequest]:
         """Those whose workflows run. By visibility, which lags by seconds: good for finding what was missed, never for deciding."""
         ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from activities.protocols import GatewayError, OwnerGone, OwnerRefused
+from activities.protocols import GatewayError, OwnerGone, OwnerRefused, RunningPullRequest
 from environments.model import EnvironmentKey, PullRequestKey
 from environments.names import environment_workflow_id, parse_pull_request_workflow_id, pull_request_workflow_id
 from environments.work import Request, Sighting
@@ -64,10 +64,10 @@ class InMemoryOwners(Controls):
         await self.enter("runs", workflow_id)
         return workflow_id in self.running
 
-    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+    async def running_pull_requests(self) -> Sequence[RunningPullRequest]:
         await self.enter("list", "")
         found = [parse_pull_request_workflow_id(each) for each in sorted(self.running)]
-        return [key for key in found if key is not None]
+        return [RunningPullRequest(key) for key in found if key is not None]
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
         return await self._ask(_id(key), update, request)

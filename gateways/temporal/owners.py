@@ -8,6 +8,7 @@ from datetime import timedelta
 from temporalio.client import (
     Client,
     Interceptor,
+    WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -15,7 +16,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.protocols import GatewayError, OwnerGone, OwnerRefused
+from activities.protocols import GatewayError, OwnerGone, OwnerRefused, RunningPullRequest
 from environments.model import EnvironmentKey, PullRequestKey
 from environments.names import (
     environment_workflow_id,
@@ -24,6 +25,7 @@ from environments.names import (
 )
 from environments.work import Request, Sighting
 from gateways.temporal.connection import connect_temporal
+from workflows import visibility
 from workflows.environment import EnvironmentWorkflow
 from workflows.messages import EnvironmentInput, PullRequestInput
 from workflows.pull_request import PullRequestWorkflow
@@ -96,17 +98,14 @@ class TemporalOwners:
             return False
         return found.status is WorkflowExecutionStatus.RUNNING
 
-    async def running_pull_requests(self) -> Sequence[PullRequestKey]:
+    async def running_pull_requests(self) -> Sequence[RunningPullRequest]:
         query = (
             f"WorkflowType = '{PullRequestWorkflow.__name__}' AND ExecutionStatus = 'Running' "
             f"AND TaskQueue = '{self.task_queue}'"
         )
         async with _temporal("the list of what runs"):
-            found = [
-                parse_pull_request_workflow_id(each.id)
-                async for each in self.client.list_workflows(query, rpc_timeout=CALL)
-            ]
-        return [key for key in found if key is not None]
+            found = [_shown(each) async for each in self.client.list_workflows(query, rpc_timeout=CALL)]
+        return [each for each in found if each is not None]
 
     async def ask_pull_request(self, key: PullRequestKey, update: str, request: Request) -> str:
         return await self._ask(pull_request_workflow_id(key), update, request)
@@ -127,6 +126,13 @@ class TemporalOwners:
             handle = self.client.get_workflow_handle(workflow_id)
             answer: str = await handle.execute_update(update, request, result_type=str, rpc_timeout=ANSWER)
         return answer
+
+
+def _shown(found: WorkflowExecution) -> RunningPullRequest | None:
+    key, shown = parse_pull_request_workflow_id(found.id), found.typed_search_attributes
+    if key is None:
+        return None
+    return RunningPullRequest(key, shown.get(visibility.SHA, ""), shown.get(visibility.PHASE, ""))
 
 
 @asynccontextmanager

@@ -108,6 +108,21 @@ async def test_one_without_an_environment_that_was_closed_unheard_ends_all_the_s
     await preview.is_over()
 
 
+async def test_one_that_is_refused_is_not_looked_at_each_minute(world: World) -> None:
+    preview = ruled(world, "previews: {drafts: never}", is_draft=True)
+    await preview.hear_opened()
+    await preview.comment_says("It is a draft")
+    await world.until_listed(preview)
+    looks = world.forge.calls.count(("pull_request", f"{preview.repository.id}/1"))
+    await world.reconcile()
+    await world.reconcile()
+    assert world.forge.calls.count(("pull_request", f"{preview.repository.id}/1")) == looks
+    preview.push_unheard(B)
+    world.forge.change(preview.key, is_draft=False)
+    await world.reconcile()
+    await preview.becomes(Phase.READY, B)
+
+
 class TestForks:
     async def test_nothing_of_it_is_touched_before_that_very_commit_is_approved(self, world: World) -> None:
         preview = ruled(world, "", head_repository_id=FORK)

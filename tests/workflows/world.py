@@ -186,7 +186,7 @@ class World:
     async def until_listed(self, preview: "Preview") -> None:
         """Temporal's visibility lags a moment."""
         async with asyncio.timeout(self.patience_seconds):
-            while preview.key not in await self.owners.running_pull_requests():
+            while preview.key not in {each.key for each in await self.owners.running_pull_requests() if each.sha}:
                 await asyncio.sleep(self.look_seconds)
 
     async def reconcile(self) -> None:
