@@ -60,11 +60,25 @@ class CommentActivities:
 
     @activity.defn
     @gateway_errors
+    async def note(self, answer: CommentAnswer) -> None:
+        """In the audit log: what was asked of what changes something, and why not. Values of variables stay out of it.
+
+        Apart from the answer, which a forge may take after hours only, and many attempts.
+        """
+        key, heard = answer.told.pull_request.key, answer.heard
+        subject = answer.told.report.namespace if answer.told.report else ""
+        for outcome in answer.outcomes:
+            if row_of(outcome.command).is_change:
+                detail = outcome.command.model_dump(mode="json", exclude={"verb", "value", "command"})
+                detail |= {"comment": answer.comment, "pull_request": str(key.number), "refused": outcome.refused}
+                await self.audit.record(heard.by, outcome.command.verb, subject or _place(answer), detail)
+
+    @activity.defn
+    @gateway_errors
     async def answer(self, answer: CommentAnswer) -> None:
         """A mark where all was accepted, words where something wasn't or was asked for. Written twice, it is one reply."""
         key = answer.told.pull_request.key
         forge, results = self.forges[key.forge], self._results(answer)
-        await self._note(answer)
         if (text := reply(results, answer.comment)) is not None:
             refuse_if_late()
             await forge.put_comment(key, reply_marker(answer.comment), text)
@@ -80,16 +94,6 @@ class CommentActivities:
         if await forge.may_write(key.repository_id, comment.author):
             return commands
         return [each for each in commands if row_of(each).permission == "read"]
-
-    async def _note(self, answer: CommentAnswer) -> None:
-        """In the audit log: what was accepted of what changes something. Values of variables stay out of it."""
-        key, heard = answer.told.pull_request.key, answer.heard
-        subject = answer.told.report.namespace if answer.told.report else ""
-        for outcome in answer.outcomes:
-            if row_of(outcome.command).is_change:
-                detail = outcome.command.model_dump(mode="json", exclude={"verb", "value", "command"})
-                detail |= {"comment": answer.comment, "pull_request": str(key.number), "refused": outcome.refused}
-                await self.audit.record(heard.by, outcome.command.verb, subject or _place(answer), detail)
 
     def _results(self, answer: CommentAnswer) -> tuple[Result, ...]:
         repository = answer.told.pull_request.repository.full_name

@@ -140,7 +140,7 @@ def assemble(gateways: Gateways, options: Options) -> Activities:
     )
     common = (
         *(pull_request.look, pull_request.declare, pull_request.remove, report.report, reconcile.reconcile),
-        *(commenting.hear, commenting.answer),
+        *(commenting.hear, commenting.note, commenting.answer),
         *(environment.observe, environment.publish, environment.check, environment.delete),
         overriding.override,
         *(teardown.tear_down, teardown.unblock, teardown.release),

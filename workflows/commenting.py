@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.calling import CALL, RETRY, sentence
 
-MOST_PENDING = 20
+MOST_PENDING = 50
 """Comments that wait: anybody may write them."""
 MOST_ANSWERED = 100
 """Comments that are remembered: forges deliver a webhook again on request, and a command is carried out once."""
@@ -41,16 +41,25 @@ class Commenting:
         self._key, self._carry_out, self._view = key, carry_out, view
         self.pending, self.answered = pending, answered
         """Ids; both survive continue-as-new."""
+        self.is_busy = False
+        """With one of them, which would be carried out again after continue-as-new."""
 
     def hear(self, request: CommentRequest) -> None:
         is_known = request.comment in (*self.pending, *self.answered)
-        if not is_known and len(self.pending) < MOST_PENDING:
-            self.pending = (*self.pending, request.comment)
+        if is_known:
+            return
+        if len(self.pending) >= MOST_PENDING:
+            workflow.logger.warning(
+                "%s comments wait already: the comment %s isn't heard", MOST_PENDING, request.comment
+            )
+            return
+        self.pending = (*self.pending, request.comment)
 
     async def keep(self) -> None:
         """Until cancelled."""
         while True:
             await workflow.wait_condition(lambda: bool(self.pending) and self._view() is not None)
+            self.is_busy = True
             try:
                 await self._answer(self.pending[0])
             except ActivityError as error:
@@ -59,6 +68,7 @@ class Commenting:
                 workflow.logger.warning("a comment wasn't answered: %s", sentence(error))
             self.answered = (*self.answered, self.pending[0])[-MOST_ANSWERED:]
             self.pending = self.pending[1:]  # others may have come in meanwhile
+            self.is_busy = False
 
     async def say_goodbye(self) -> None:
         """Wait for the answers, but not for ever."""
@@ -83,9 +93,5 @@ class Commenting:
         told = self._view()
         assert told is not None
         answer = CommentAnswer(told=told, comment=comment, heard=heard, outcomes=outcomes)
-        await workflow.execute_activity_method(
-            CommentActivities.answer,
-            answer,
-            start_to_close_timeout=CALL,
-            retry_policy=RETRY,
-        )
+        for method in (CommentActivities.note, CommentActivities.answer):
+            await workflow.execute_activity_method(method, answer, start_to_close_timeout=CALL, retry_policy=RETRY)

@@ -431,7 +431,7 @@ class PullRequestWorkflow:
             pass  # quiet: the forge and the cluster are looked at again
 
     async def _continue_as_new_if_long(self) -> None:
-        if workflow.info().is_continue_as_new_suggested():
+        if workflow.info().is_continue_as_new_suggested() and not self._commenting.is_busy:
             await workflow.wait_condition(workflow.all_handlers_finished)
             workflow.continue_as_new(PullRequestInput(key=self._key, state=self._state()))
 

@@ -17,6 +17,8 @@ from gateways.forge.shared import STATUS_CONTEXT, origin, remember, repository_p
 WRITING = frozenset({"write", "admin", "owner"})
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+MOST_FILES = 3000
+"""Of a pull request that are looked at, as GitHub lists them."""
 MAX_DESCRIPTION = 255
 """Characters of a commit status; Gitea keeps any length, but shows it in one line."""
 
@@ -142,12 +144,14 @@ class GiteaForge:
         except ForgeGone:
             return None
 
-    async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...]:
-        """Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
+    async def changed_paths(self, key: PullRequestKey) -> tuple[str, ...] | None:
+        """None from MOST_FILES on: whoever opens it decides how many there are. Raises ForgeGone, ForgeRefused, ForgeUnavailable."""
         repository = await self._repository(key.repository_id)
         found: dict[str, None] = {}
         async for page in self._api.pages(f"{_path(repository)}/pulls/{key.number}/files"):
             found |= {name: None for each in page for name in _names(each)}
+            if len(found) >= MOST_FILES:
+                return None
         return tuple(found)
 
     async def may_write(self, repository_id: int, login: str) -> bool:

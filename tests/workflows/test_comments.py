@@ -160,3 +160,14 @@ async def test_a_forge_that_takes_no_reactions(world: World) -> None:
     await is_answered(preview, comment, "Ready")
     assert comment not in world.forge.reactions
     assert (await preview.snapshot()).state.wishes.retry == 1
+
+
+async def test_a_command_is_in_the_audit_log_once_though_its_answer_takes_many_attempts(world: World) -> None:
+    preview = await world.open()
+    await preview.becomes(Phase.READY, A)
+    await preview.comment_says("Ready")
+    away = ForgeUnavailable("The forge is away.", retry_after=timedelta(seconds=0.1))
+    world.forge.fail_next("put_comment", away, times=5)
+    comment = await write(preview, "/preview stop\n/preview help")
+    await is_answered(preview, comment, "`/preview retry`")
+    assert [each.action for each in await world.audit.list() if each.who == "ada"] == ["stop"]
