@@ -310,15 +310,17 @@ async def test_it_doesnt_run_as_root(world: World) -> None:
 
 
 async def test_another_proxy_may_be_the_only_way_out(package: Package, outside_address: str) -> None:
-    async with _world(package, outside_address) as near, _world(package, outside_address) as far:
+    async with _world(package, outside_address) as far:
         await far.squid.apply(far.outside, [far.project(1, "approved.example.com")])
-        upstream = Outside(
-            **vars(near.outside) | {"upstream": (HERE, far.proxy.first_port + 1), "extra_ports": (far.server_port,)}
-        )
-        await near.squid.apply(upstream, [near.project(1, "*.example.com", "other.example.net")])
-        assert await near.fetch(1, "approved.example.com", far.server_port) == Answer(200, "outside")
-        assert (await near.fetch(1, "other.example.net", far.server_port)).status == 403
-        assert (await far.refused()).refused.host == "other.example.net"
+        # Its ports are chosen when those of the other are taken.
+        async with _world(package, outside_address) as near:
+            upstream = Outside(
+                **vars(near.outside) | {"upstream": (HERE, far.proxy.first_port + 1), "extra_ports": (far.server_port,)}
+            )
+            await near.squid.apply(upstream, [near.project(1, "*.example.com", "other.example.net")])
+            assert await near.fetch(1, "approved.example.com", far.server_port) == Answer(200, "outside")
+            assert (await near.fetch(1, "other.example.net", far.server_port)).status == 403
+            assert (await far.refused()).refused.host == "other.example.net"
 
 
 async def test_whatever_our_umask_is_squid_reads_what_it_needs(package: Package, outside_address: str) -> None:
