@@ -28,11 +28,12 @@ REFUSED = "unapproved.example.com"
 ASK = r"""
 url=${2:-$HTTPS_PROXY}; url=${url#http://}; at=${url##*@}; user=
 [ "$at" = "$url" ] || user="Proxy-Authorization: Basic $(printf %s "${url%@*}" | base64 -w0)\r\n"
-exec 3<>"/dev/tcp/${at%:*}/${at#*:}" || exit 0
+for attempt in 1 2 3; do exec 3<>"/dev/tcp/${at%:*}/${at#*:}" && break; [ $attempt = 3 ] && exit 0; sleep 0.3; done
 printf "CONNECT $1 HTTP/1.1\r\nHost: $1\r\n$user\r\n" >&3
 echo "said $(head -1 <&3)"
 """
-"""Asks a proxy (the one it was told of, or the second argument) for a tunnel to the first argument, and says its answer."""
+"""Asks a proxy (the one it was told of, or the second argument) for a tunnel to the first argument, and says its answer. Tries
+again as programs do: squid closes its ports for a moment when it reads another project's rules."""
 DIRECT = "timeout 5 bash -c '</dev/tcp/{host}/{port}' 2>/dev/null && echo reached || echo shut"
 BASE = "catalyst/shell:1"
 
