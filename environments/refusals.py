@@ -24,8 +24,10 @@ class Refusal(Value):
 
 def refusal_by(rules: PreviewRules, pull_request: PullRequest, paths: Sequence[str] | None) -> Refusal | None:
     """None: nothing stands against it. `paths`: what it changes; None where that is too much to be listed, or wasn't asked for."""
-    found = (rule(rules, pull_request) for rule in RULES_IN_ORDER)
-    return next((each for each in found if each is not None), None) or _unwatched(rules, paths)
+    asked = [*(rule(rules, pull_request) for rule in RULES_IN_ORDER), _unwatched(rules, paths)]
+    found = [each for each in asked if each is not None]
+    # What yields to a request must not hide what doesn't.
+    return next((each for each in found if not each.yields), found[0] if found else None)
 
 
 def needs_paths(rules: PreviewRules, pull_request: PullRequest) -> bool:
@@ -101,7 +103,7 @@ RULES_IN_ORDER: Sequence[Callable[[PreviewRules, PullRequest], Refusal | None]] 
     _draft,
     _on_request,
 )
-"""Those that nobody's request lifts before those that one does: what is said first is what has to change."""
+"""What is said first is what has to change first."""
 
 
 def _refused(reason: str, text: str, yields: bool = False) -> Refusal:

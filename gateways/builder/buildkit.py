@@ -15,6 +15,8 @@ from gateways.processes import run
 
 CACHE_OWNER = "BUILDKIT_CACHE_MOUNT_NS"
 """Without it, `RUN --mount=type=cache` of every build of that name is one folder, and one team's build writes another's."""
+BUILT_IN = "--opt=cmdline=built-in"
+"""Set at all, no `# syntax=` is followed: the image that it names would decide what the build is, with whose cache mounts."""
 KEPT_BYTES = 64 * 1024
 """Of the output's end, where the reason of a failure stands."""
 REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
@@ -55,6 +57,7 @@ class BuildKitBuilder:
             "build",
             "--progress=plain",
             "--frontend=dockerfile.v0",
+            BUILT_IN,
             f"--local=context={request.context}",
             f"--local=dockerfile={dockerfile.parent}",
             f"--opt=filename={dockerfile.name}",

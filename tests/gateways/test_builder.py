@@ -100,6 +100,16 @@ class TestBuildKit:
         assert b"CACHED" in again.data, "another token would build everything anew"
         assert first == second, "the image knows of the proxy"
 
+    async def test_no_image_that_a_dockerfile_names_becomes_the_frontend(
+        self, buildkit: BuildKitAddress, tmp_path: Path
+    ) -> None:
+        """It could ask for any cache mount, and the first line of a Dockerfile looks like a comment."""
+        world = World(buildkit.builder(), buildkit.base, f"contract-{uuid.uuid4().hex[:10]}/app")
+        text = f"# syntax={world.base}\nFROM {world.base}\nRUN echo built in\n"
+        output = Output()
+        await world.builder.build(a_request(world, tmp_path, dockerfile_text=text), output)
+        assert b"built in" in output.data and b"frontend" not in output.data
+
     async def test_caches_of_steps_are_shared_by_one_project_alone(
         self, buildkit: BuildKitAddress, tmp_path: Path
     ) -> None:

@@ -158,6 +158,19 @@ class TestRefusals:
             found = refusal_by(rules(**written), of(is_draft=True), None)
             assert found is not None and not found.yields and "/preview" not in found.message.text
 
+    @pytest.mark.parametrize(
+        "written",
+        [
+            {"pullRequests": "never", "ignoreAuthors": ["bob"]},
+            {"pullRequests": "never", "drafts": "on-request"},
+            {"drafts": "never", "ignoreAuthors": ["bob"]},
+            {"pullRequests": "never", "drafts": "on-request", "watch": ["web"]},
+        ],
+    )
+    def test_what_yields_hides_nothing_that_does_not(self, written: dict[str, Any]) -> None:
+        found = refusal_by(rules(**written), of(is_draft=True), ("docs/a.md",))
+        assert found is not None and not found.yields
+
     @given(st.text(max_size=100))
     def test_names_of_others_stay_in_their_place(self, name: str) -> None:
         """The texts go through markdown.sentence(), in which backticks are ours."""
