@@ -54,6 +54,13 @@ class Call:
         return self.actor.account
 
     @property
+    def signed_in(self) -> Actor:
+        """Whoever acts, with an account. Raises ApiError (401) for an anonymous caller."""
+        if self.actor.account is None:
+            raise ApiError(401, "Requires authentication")
+        return self.actor
+
+    @property
     def repository(self) -> Repository:
         assert self.found is not None, "only routes of a repository have one"
         return self.found

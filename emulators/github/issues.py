@@ -1,6 +1,7 @@
 """Conversations: issues, comments, labels, statuses."""
 
 import re
+from typing import Literal
 
 from emulators.github.errors import ApiError, custom, invalid
 from emulators.github.model import Account, Actor, Comment, Issue, Label, PullRequest, Repository, Status
@@ -12,7 +13,7 @@ MOST_DESCRIPTION = 140
 """Characters of a status's description."""
 MOST_STATUSES = 1000
 """Per SHA and context."""
-STATES = ("error", "failure", "pending", "success")
+STATES: tuple[Literal["error", "failure", "pending", "success"], ...] = ("error", "failure", "pending", "success")
 
 
 def open_issue(github: GitHub, repository: Repository, title: str, body: str | None, by: Account) -> Issue:
@@ -97,9 +98,10 @@ def _tell_of_label(github: GitHub, issue: Issue, action: str, wanted: Label, by:
 
 def put_status(github: GitHub, repository: Repository, sha: str, given: dict[str, object], by: Account) -> Status:
     """Raises ApiError (422). A status is never altered: the newest of a context counts."""
-    state, context = given.get("state"), given.get("context") or "default"
+    context = str(given.get("context") or "default")
+    state = next((each for each in STATES if each == given.get("state")), None)
     description, target_url = given.get("description"), given.get("target_url")
-    if state not in STATES:
+    if state is None:
         raise invalid("Status", "state", "custom", "state is not included in the list")
     if description is not None and len(str(description)) > MOST_DESCRIPTION:
         raise invalid(
@@ -111,7 +113,15 @@ def put_status(github: GitHub, repository: Repository, sha: str, given: dict[str
         raise ApiError(422, f"No commit found for SHA: {sha}")
     if sum((each.sha, each.context) == (sha, context) for each in repository.statuses) >= MOST_STATUSES:
         raise custom("Status", "This SHA and context has reached the maximum number of statuses.")
-    texts = [None if text is None else str(text) for text in (description, target_url)]
-    made = Status(github.id("status"), sha, state, str(context), *texts, creator=by, created_at=github.now())  # type: ignore[arg-type,misc]
+    made = Status(
+        id=github.id("status"),
+        sha=sha,
+        state=state,
+        context=context,
+        description=None if description is None else str(description),
+        target_url=None if target_url is None else str(target_url),
+        creator=by,
+        created_at=github.now(),
+    )
     repository.statuses.append(made)
     return made

@@ -108,8 +108,7 @@ def list_comments(call: Call) -> list[Json]:
     needs=_WRITE,
 )
 def create_comment(call: Call) -> Json:
-    call.account  # noqa: B018  (raises for who has none)
-    return comment(call.scope, act.comment(call.github, call.issue, call.body.get("body"), call.actor))
+    return comment(call.scope, act.comment(call.github, call.issue, call.body.get("body"), call.signed_in))
 
 
 @routes("GET /repos/{owner}/{repo}/issues/{number:id}/labels", "issues/labels#list-labels-for-an-issue", needs=_READ)
@@ -135,6 +134,10 @@ def _wanted(call: Call) -> list[object]:
     role="triage",
 )
 def add_labels(call: Call) -> list[Json]:
+    return _with_labels(call)
+
+
+def _with_labels(call: Call) -> list[Json]:
     for name in _wanted(call):
         act.add_label(call.github, call.issue, name, call.account)
     return _all_labels(call)
@@ -150,7 +153,7 @@ def set_labels(call: Call) -> list[Json]:
     wanted = _wanted(call)
     for name in [each.name for each in call.issue.labels if each.name not in wanted]:
         act.remove_label(call.github, call.issue, name, call.account)
-    return add_labels(call)  # type: ignore[no-any-return]
+    return _with_labels(call)
 
 
 @routes(

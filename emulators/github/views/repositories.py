@@ -1,6 +1,6 @@
 """Repositories: short (in lists and within other objects) and whole."""
 
-from emulators.github.model import ROLES, Json, Repository
+from emulators.github.model import ROLES, Json, Permission, Repository
 from emulators.github.views.accounts import simple_user
 from emulators.github.views.scope import Scope, node_id, time
 
@@ -83,5 +83,11 @@ def full_repository(scope: Scope, found: Repository) -> Json:
 def permissions(scope: Scope, found: Repository) -> dict[str, bool]:
     """Of the caller: `push` is the role write, `pull` is read."""
     has = ROLES.index(scope.github.role(scope.actor.account, found))
-    names = {"admin": "admin", "maintain": "maintain", "push": "write", "triage": "triage", "pull": "read"}
-    return {name: has >= [*ROLES].index(role) for name, role in names.items()}  # type: ignore[arg-type]
+    names: dict[str, Permission] = {
+        "admin": "admin",
+        "maintain": "maintain",
+        "push": "write",
+        "triage": "triage",
+        "pull": "read",
+    }
+    return {name: has >= ROLES.index(role) for name, role in names.items()}
