@@ -19,6 +19,7 @@ MAX_NOTE, MAX_NOTES = 400, 10
 MAX_DETAIL, MAX_STEPS = 150, 12
 MAX_LOG_LINES, MAX_LOG = 40, 20_000
 """Escaped, all of them together stay below 60,000 characters, which every forge takes."""
+FORK_FOOTER = "<sub>Kept up to date by Catalyst. It comes from a fork: each commit runs once it was approved; closing the pull request removes everything.</sub>"
 FOOTER = "<sub>Kept up to date by Catalyst. Every push is deployed; closing the pull request removes everything.</sub>"
 
 StatusState = Literal["pending", "success", "failure", "error"]
@@ -105,7 +106,7 @@ def comment(view: CommentView) -> str:
         _notes(view),
         _overridden(view),
         _what_next(view, standing),
-        f"---\n{FOOTER}",
+        f"---\n{_footer(view)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -271,6 +272,10 @@ def _what_next(view: CommentView, standing: Standing) -> str:
         again = f"POST {view.api_url.rstrip('/')}/api/v1/environments/{report.namespace}/retry"
         return f"{standing.what_next} To run the same commit again: {code(again)}"
     return standing.what_next
+
+
+def _footer(view: CommentView) -> str:
+    return FORK_FOOTER if view.pull_request is not None and view.pull_request.is_from_fork else FOOTER
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -39,8 +39,10 @@ from environments.comment_commands.obeying import NOT_OFFERED, command_refusal, 
 from environments.comment_commands.parsing import MAX_COMMANDS
 from environments.comment_commands.replies import help_text
 from environments.comment_commands.table import ROWS, Row
-from environments.model import CommitSha, EnvironmentKey, NamespaceName
+from environments.model import CommitSha, EnvironmentKey, Message, NamespaceName, PullRequest
 from environments.policy import Wishes
+from environments.refusals import Refusal
+from environments.work import SeenPullRequest
 from tests.unit.test_policy import FORK, pull_request
 
 SHA = "0123456789" * 4
@@ -204,7 +206,7 @@ class TestTable:
         for row in ROWS:
             (command,) = parse(row.example)
             assert not isinstance(command, Mistake)
-            why = command_refusal(command, pull_request(), Wishes(), None)
+            why = command_refusal(command, seen(), Wishes(), None)
             assert (why == NOT_OFFERED) is not row.is_offered
         assert parse(help_text()) == ()
 
@@ -274,6 +276,10 @@ def test_no_command_is_out_of_bounds_wherever_it_comes_from(fields: dict[str, ob
         COMMAND.validate_python(fields)
 
 
+def seen(found: PullRequest | None = None, refusal: Refusal | None = None) -> SeenPullRequest:
+    return SeenPullRequest.model_validate({**(found or pull_request()).model_dump(), "refusal": refusal})
+
+
 class TestObeying:
     HERE = EnvironmentKey(namespace=NamespaceName("team-shop"), name="pr-7")
 
@@ -293,17 +299,27 @@ class TestObeying:
     def test_of_an_open_pull_request(self, line: str, said: str) -> None:
         (command,) = parse(line)
         assert not isinstance(command, Mistake)
-        why = command_refusal(command, pull_request(), Wishes(), self.HERE)
+        why = command_refusal(command, seen(), Wishes(), self.HERE)
         assert said in why if said else why == ""
 
     def test_why_not(self) -> None:
         stopped = Wishes(stopped_by="alice")
-        assert "by alice" in command_refusal(Stop(), pull_request(), stopped, self.HERE)
-        assert command_refusal(Start(), pull_request(), stopped, self.HERE) == ""
-        assert "closed" in command_refusal(Retry(), pull_request(is_open=False), Wishes(), self.HERE)
+        assert "by alice" in command_refusal(Stop(), seen(), stopped, self.HERE)
+        assert command_refusal(Start(), seen(), stopped, self.HERE) == ""
+        assert "closed" in command_refusal(Retry(), seen(pull_request(is_open=False)), Wishes(), self.HERE)
         assert "closed" in command_refusal(Retry(), None, Wishes(), None)
-        assert command_refusal(SetCommand(command="x"), pull_request(), Wishes(), None)
-        assert command_refusal(Approve(sha=FORK.head_sha), FORK, Wishes(), None) == ""
+        assert command_refusal(SetCommand(command="x"), seen(), Wishes(), None)
+        assert command_refusal(Approve(sha=FORK.head_sha), seen(FORK), Wishes(), None) == ""
+
+    def test_what_a_rule_or_a_fork_still_stands_against_is_said(self) -> None:
+        never = Refusal(message=Message(reason="PreviewsOff", text="Previews are off."))
+        yielding = Refusal(message=Message(reason="Draft", text="It is a draft."), yields=True)
+        for command in (Deploy(), Start(), Retry()):
+            assert command_refusal(command, seen(refusal=never), Wishes(), None) == "Previews are off."
+            assert "/preview approve" in command_refusal(command, seen(FORK), Wishes(), None)
+        assert command_refusal(Deploy(), seen(refusal=yielding), Wishes(), None) == ""
+        assert command_refusal(Retry(), seen(refusal=yielding), Wishes(), None) == "It is a draft."
+        assert command_refusal(Retry(), seen(refusal=yielding), Wishes(requested_by="ada"), None) == ""
 
     def test_what_a_setting_asks_for(self) -> None:
         one = override_of(SetVariable(name="A", value="b"), "ada")
