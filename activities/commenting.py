@@ -1,5 +1,6 @@
 """Commands in a pull request's comments: what one says and who wrote it, and the answer (issue 6)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +46,8 @@ class CommentActivities:
         """What the comment says now, and of that what its author may: asked of the forge, never taken from a payload."""
         forge = self.forges[work.pull_request.forge]
         comment = await forge.comment(work.pull_request, work.comment)
-        found = () if comment is None or comment.is_ours else parse(comment.body)
+        # In a thread: a hostile comment takes seconds, and heartbeats of others are due meanwhile.
+        found = () if comment is None or comment.is_ours else await asyncio.to_thread(parse, comment.body)
         if comment is None or not found:
             return HeardComment()
         commands = tuple(each for each in found if not isinstance(each, Mistake))

@@ -100,9 +100,11 @@ class PullRequestActivities:
             forge.text_file(seen.repository.id, seen.base_sha or seen.base_branch, FILE, MAX_LENGTH),
             self._project_of(seen),
         )
-        rules, note = read_rules(text, seen.base_branch, project)
+        # In threads: what people write may take seconds, and heartbeats of others are due meanwhile.
+        rules, note = await asyncio.to_thread(read_rules, text, seen.base_branch, project)
         paths = await forge.changed_paths(seen.key) if needs_paths(rules, seen) else None
-        return seen.model_copy(update={"refusal": refusal_by(rules, seen, paths), "note": note})
+        refusal = await asyncio.to_thread(refusal_by, rules, seen, paths)
+        return seen.model_copy(update={"refusal": refusal, "note": note})
 
     async def _project_of(self, pull_request: PullRequest) -> KubernetesObject | None:
         try:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
+DEEPEST = 100
+"""Folders of a path that are looked at: a fork's may have thousands."""
 MANY = "**"
 """Any number of folders."""
 
@@ -15,7 +17,7 @@ def matches_any(patterns: Sequence[str], paths: Iterable[str]) -> bool:
     `docs/` and `docs` mean the folder with all that is in it, a pattern without `/` at its beginning or middle any depth.
     """
     compiled = [(not each.startswith("!"), _segments(each.removeprefix("!"))) for each in patterns]
-    return any(_is_meant(compiled, path.split("/")) for path in paths)
+    return any(_is_meant(compiled, path.split("/")[:DEEPEST]) for path in paths)
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -57,6 +57,8 @@ class TestGlobs:
         began = time.process_time()
         for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "**/a*/" * 30 + "b"):
             assert not matches_any([pattern] * 50, ["a/" * 100 + "a" * 3000 + "c"])
+        deep = ["a/" * 2000 + str(each) for each in range(300)]
+        assert not matches_any(["**/b/**/c/**/*.md"] * 3, deep)
         assert time.process_time() - began < 20
 
     @given(st.lists(st.text(max_size=20), max_size=5), st.text(max_size=40))
