@@ -1,6 +1,6 @@
 """Commands in comments: one comment at a time, each answered once, beside whatever else goes on."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -36,9 +36,11 @@ class Commenting:
         answered: tuple[int, ...],
         carry_out: Callable[[Command, str], str],
         view: Callable[[], PullRequestReport | None],
+        look: Callable[[], Awaitable[None]],
     ) -> None:
-        """`carry_out`: a command and who wrote it; why not, or nothing. `view`: what there is to tell; None: nothing yet."""
-        self._key, self._carry_out, self._view = key, carry_out, view
+        """`carry_out`: a command and who wrote it; why not, or nothing. `view`: what there is to tell; None: nothing yet. `look`:
+        ask the forge once more."""
+        self._key, self._carry_out, self._view, self._look = key, carry_out, view, look
         self.pending, self.answered = pending, answered
         """Ids; both survive continue-as-new."""
         self.is_busy = False
@@ -89,6 +91,8 @@ class Commenting:
         )
         if heard.is_empty:
             return
+        if any(each.verb == "approve" for each in heard.commands):
+            await self._look()  # whoever approves may have seen a commit that wasn't heard of here
         outcomes = tuple(Outcome(command=each, refused=self._carry_out(each, heard.by)) for each in heard.commands)
         told = self._view()
         assert told is not None

@@ -41,6 +41,8 @@ LOOK_AGAIN = timedelta(minutes=10)
 """Webhooks get lost: how long a quiet pull request goes unobserved at most, besides Reconcile."""
 SPEAKS_WITHIN = timedelta(seconds=5)
 """For so long an environment that was just declared isn't asked how it is."""
+SEES_WITHIN = timedelta(seconds=10)
+"""What a comment waits for the forge to be asked."""
 TRY_AGAIN = timedelta(seconds=5)
 """While something is being removed, or an outside system doesn't answer; doubled each time."""
 TRY_AGAIN_AT_MOST = timedelta(minutes=1)
@@ -72,7 +74,8 @@ class PullRequestWorkflow:
         self._seen: SeenPullRequest | None = None
         """The last that the forge said of it while it still knew it."""
         self._reporting = Reporting(self._view)
-        self._commenting = Commenting(given.key, state.comments, state.answered, self._obey, self._view)
+        self._looks = 0
+        self._commenting = Commenting(given.key, state.comments, state.answered, self._obey, self._view, self._see)
 
     @workflow.run
     async def run(self, given: PullRequestInput) -> PullRequestResult:
@@ -281,7 +284,16 @@ class PullRequestWorkflow:
         found: SeenPullRequest | None = await self._call(PullRequestActivities.look, self._key)
         if found is not None:
             self._seen = found
+        self._looks += 1
         return found
+
+    async def _see(self) -> None:
+        """Until the main loop has looked once more, or is busy for long."""
+        self._news = True
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: not self._news, timeout=SEES_WITHIN)
+            before = self._looks  # that look has begun, and others are over
+            await workflow.wait_condition(lambda: self._looks > before, timeout=SEES_WITHIN)
 
     def _decide(self) -> Decision:
         seen = self._pull_request
